@@ -1,0 +1,1 @@
+"""What talks to the outside, one system a file or folder. Decisions stay in ``core``."""
