@@ -219,9 +219,7 @@ class EndpointDeletion(Spec):
     incremental: Incremental | None = None
 
 
-Deletion = Annotated[
-    FlagDeletion | SnapshotDeletion | EndpointDeletion, Field(discriminator="type")
-]
+Deletion = Annotated[FlagDeletion | SnapshotDeletion | EndpointDeletion, Field(discriminator="type")]
 
 
 class Endpoint(Spec):
@@ -295,9 +293,7 @@ class StreamSpec(Spec):
     @model_validator(mode="after")
     def _combinations(self) -> Self:
         if self.incremental is not None and isinstance(self.deletion, SnapshotDeletion):
-            raise ValueError(
-                "deletion by snapshot needs every record at each read: remove incremental"
-            )
+            raise ValueError("deletion by snapshot needs every record at each read: remove incremental")
         if self.mappings and self.entity is None:
             raise ValueError("mappings need the canonical entity: set entity")
         return self

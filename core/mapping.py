@@ -16,7 +16,7 @@ Transform = Literal[
     "trim",  # text without outer white space
     "lower",  # trimmed lower-case text
     "parse_date",  # args: format (strptime) | none = ISO
-    "parse_datetime",  # args: format (strptime, 'epoch_s', 'epoch_ms') | none = ISO; timezone (IANA) of values without one
+    "parse_datetime",  # args: format (strptime, epoch_s, epoch_ms) | none = ISO; timezone (IANA)
     "minor_units",  # integer minor currency units → major; args: digits (default 2) or currency_from (path)
     "enum_map",  # args: values {source: canonical}, default | none = refuse
     "concat",  # several sources; args: separator

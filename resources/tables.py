@@ -267,9 +267,7 @@ quarantine = Table(
     Column("record_id", Text),
     Column("code", Text, nullable=False),  # snake_case class of the reason
     Column("reason", Text, nullable=False),  # a sentence with field, expected, found
-    Column(
-        "record", Text, nullable=False
-    ),  # the raw record as JSON text, escaped where it cannot be
+    Column("record", Text, nullable=False),  # the raw record as JSON text, escaped where it cannot be
     Column("set_id", UUID(as_uuid=False)),
     _time("quarantined_at"),
     *_tenant_key("quarantine_id"),
