@@ -286,8 +286,8 @@ def test_an_interrupt_stops_the_steps_and_what_waits(instance: DagsterInstance) 
     started = threading.Barrier(3, timeout=20)
 
     def wait_long() -> None:
-        started.wait()
         try:
+            started.wait()
             for _ in range(1000):
                 time.sleep(0.02)
             ended.append("ran to the end")
