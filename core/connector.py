@@ -9,10 +9,20 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from core.errors import ConfigError
 from core.names import IDENTIFIER, parse_path
 
 Kind = Literal["rest", "salesforce", "sql", "files"]
 Identifier = Annotated[str, Field(pattern=IDENTIFIER.pattern)]
+
+
+def check_path(value: str) -> str:
+    """Return ``value`` if it is a field path; ValueError, so that pydantic says where it stands."""
+    try:
+        parse_path(value)
+    except ConfigError as error:
+        raise ValueError(error.problem) from None
+    return value
 
 
 class Spec(BaseModel):
@@ -191,8 +201,7 @@ class Incremental(Spec):
     @field_validator("cursor")
     @classmethod
     def _is_path(cls, value: str) -> str:
-        parse_path(value)
-        return value
+        return check_path(value)
 
 
 class FlagDeletion(Spec):
@@ -265,6 +274,11 @@ class MappingSpec(Spec):
     transform: str | None = None
     args: dict[str, Any] = Field(default_factory=dict)
 
+    @field_validator("from_")
+    @classmethod
+    def _paths(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(check_path(path) for path in value)
+
 
 class StreamSpec(Spec):
     """One entity of a connector. Exactly one of endpoint, sobject, table, files, by the kind."""
@@ -286,9 +300,7 @@ class StreamSpec(Spec):
     def _paths(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value:
             raise ValueError("names no field; a stream needs a primary key")
-        for path in value:
-            parse_path(path)
-        return value
+        return tuple(check_path(path) for path in value)
 
     @model_validator(mode="after")
     def _combinations(self) -> Self:

@@ -16,7 +16,7 @@ Path = tuple[str | int, ...]
 
 def check_identifier(value: str, what: str) -> str:
     """Return ``value`` if it may name a tenant, connector or stream, else raise ConfigError."""
-    if not IDENTIFIER.match(value):
+    if not IDENTIFIER.fullmatch(value):
         raise ConfigError(
             f"{what} has an unusable name",
             expected="lower-case letters, digits, '_' or '-', at most 63, starting with a letter or digit",
