@@ -1,0 +1,283 @@
+"""Postgres: the one source of truth. Opening it, scoped transactions, locks.
+
+Which tables there are is ``tables.py``; how rows are guarded is ``rls.py``; the server that runs when
+no other is given is ``embedded.py``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from core.errors import ConfigError, LockBusy, StorageUnavailable
+from core.names import check_identifier
+from resources.embedded import DATABASE, OWNER, EmbeddedServer
+from resources.migrate import is_current, migrate
+from resources.rls import APP_ROLE, OPERATOR_ROLE
+from resources.settings import Settings
+
+DAGSTER_SCHEMA = "dagster"
+_SCOPE = text("SELECT set_config('app.tenant', :tenant, true), set_config('role', :role, true)")
+_UNREACHABLE = ("08", "53", "57P", "58")
+"""SQLSTATE classes of a server that cannot work now: connection, resources, shut down, system."""
+
+
+@dataclass
+class HeldLock:
+    """A lock in force. ``verify()`` before an irreversible step tells if it was lost with its connection."""
+
+    name: str
+    _conn: psycopg.Connection[Any]
+
+    def verify(self) -> None:
+        """Raise StorageUnavailable if the server forgot this lock."""
+        try:
+            self._conn.execute("SELECT 1")
+        except psycopg.Error as error:
+            raise StorageUnavailable(
+                f"the lock on {self.name} was lost with its connection", remedy="Run the same again"
+            ) from error
+
+
+class Database:
+    """A handle on the database; safe to share between threads, reopened by itself after a fork."""
+
+    def __init__(self, settings: Settings, url: URL, server: EmbeddedServer | None) -> None:
+        self._settings = settings
+        self._url = url
+        self._server = server
+        self._engine = _build_engine(url)
+        self._finalize = weakref.finalize(self, _close, self._engine, server)
+        _forget_after_fork(self._engine)
+
+    @classmethod
+    def open(cls, settings: Settings) -> Database:
+        """Connect, starting the embedded server unless a URL is set, and migrate if behind.
+
+        Raises StorageUnavailable when no server answers, ConfigError for a URL that is none.
+        """
+        server = None
+        if settings.database_url is None:
+            server = EmbeddedServer(settings.home / "postgres")
+            server.start()
+            url = URL.create(
+                "postgresql+psycopg", OWNER, database=DATABASE, query={"host": str(server.socket_dir)}
+            )
+        else:
+            url = _read_url(settings.database_url.get_secret_value())
+        database = cls(settings, url, server)
+        try:
+            database._migrate()
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _migrate(self) -> None:
+        with self.owner() as conn:
+            behind = not is_current(conn)
+        if behind:
+            with self.owner() as conn:
+                if not is_current(conn):
+                    migrate(conn)
+
+    def close(self) -> None:
+        """Close the pool and let go of the embedded server, as the end of the process does. Repeatable."""
+        self._finalize()
+
+    @contextmanager
+    def tenant(self, tenant_id: str) -> Iterator[Connection]:
+        """One transaction that sees and writes this tenant's rows only; commits when the block ends well."""
+        check_identifier(tenant_id, "tenant")
+        with self._transaction() as conn:
+            conn.execute(_SCOPE, {"tenant": tenant_id, "role": APP_ROLE})
+            yield conn
+
+    @contextmanager
+    def operator(self) -> Iterator[Connection]:
+        """One transaction that reads every tenant's rows and writes global rows (``*``)."""
+        with self._transaction() as conn:
+            conn.execute(_SCOPE, {"tenant": "", "role": OPERATOR_ROLE})
+            yield conn
+
+    @contextmanager
+    def owner(self) -> Iterator[Connection]:
+        """One transaction of the tables' owner, for migrations; sees no tenant's rows."""
+        with self._transaction() as conn:
+            yield conn
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as conn:
+                yield conn
+        except DBAPIError as error:
+            if _is_outage(error):
+                raise self._unavailable(error) from error
+            raise
+
+    def _unavailable(self, error: Exception) -> StorageUnavailable:
+        said = str(getattr(error, "orig", error)).strip().splitlines()
+        return StorageUnavailable(
+            "Postgres does not answer or cannot work",
+            where=_describe(self._url),
+            found=said[0] if said else type(error).__name__,
+            remedy="Check the server that AOS_DATABASE_URL names, and try again"
+            if self._server is None
+            else "Try again: the embedded server is started anew by the next command",
+        )
+
+    @contextmanager
+    def lock(self, tenant_id: str, name: str, wait_s: float | None = None) -> Iterator[HeldLock]:
+        """Hold (tenant, name) across all processes, on a connection of its own; dies with the process.
+
+        Waits up to ``wait_s`` (default: the setting), then raises LockBusy naming the holder.
+        """
+        wait = self._settings.lock_wait_s if wait_s is None else wait_s
+        key = lock_key(tenant_id, name)
+        try:
+            conn = psycopg.connect(**_psycopg_arguments(self._url), autocommit=True)
+        except psycopg.OperationalError as error:
+            raise self._unavailable(error) from error
+        try:
+            self._acquire(conn, key, wait, f"{tenant_id}/{name}")
+            yield HeldLock(f"{tenant_id}/{name}", conn)
+        finally:
+            conn.close()  # a session's locks end with it
+
+    def _acquire(self, conn: psycopg.Connection[Any], key: int, wait_s: float, name: str) -> None:
+        started = time.monotonic()
+        try:
+            if wait_s > 0:
+                conn.execute(
+                    "SELECT set_config('lock_timeout', %s, false)", [f"{max(1, int(wait_s * 1000))}ms"]
+                )
+                conn.execute("SELECT pg_advisory_lock(%s)", [key])
+                return
+            row = conn.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone()
+            if row is not None and row[0]:
+                return
+        except psycopg.errors.LockNotAvailable:
+            pass
+        except psycopg.OperationalError as error:
+            raise self._unavailable(error) from error
+        raise LockBusy(
+            f"another process works on {name}",
+            found=_holder(conn, key),
+            where=f"waited {time.monotonic() - started:.1f} s",
+            remedy="Wait until it is done, or end it, and try again",
+        )
+
+    @property
+    def dagster_url(self) -> str:
+        """URL of Dagster's own tables: same server and database, schema ``dagster``; has the password."""
+        options = [str(self._url.query.get("options", "")), f"-csearch_path={DAGSTER_SCHEMA}"]
+        url = self._url.set(drivername="postgresql+psycopg2").update_query_dict(
+            {"options": " ".join(part for part in options if part)}
+        )
+        return url.render_as_string(hide_password=False)
+
+    def __repr__(self) -> str:
+        return f"Database({_describe(self._url)})"
+
+
+def dagster_environment(settings: Settings, database: Database) -> dict[str, str]:
+    """Variables a Dagster process of this installation needs, beyond the caller's own environment."""
+    return {
+        "DAGSTER_HOME": str(settings.home),
+        "AOS_HOME": str(settings.home),
+        "AOS_DAGSTER_DATABASE_URL": database.dagster_url,
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+        "RUNTIME__DLTHUB_TELEMETRY": "false",
+    }
+
+
+def lock_key(tenant_id: str, name: str) -> int:
+    """The signed 64-bit advisory lock key of (tenant, name)."""
+    digest = hashlib.blake2b(f"{tenant_id}\0{name}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def _build_engine(url: URL) -> Engine:
+    return create_engine(
+        url,
+        pool_size=4,
+        max_overflow=28,
+        pool_pre_ping=True,
+        hide_parameters=True,  # an error must not quote rows or credentials
+        connect_args=_connect_arguments(url),
+    )
+
+
+def _close(engine: Engine, server: EmbeddedServer | None) -> None:
+    engine.dispose()
+    if server is not None:
+        server.release()
+
+
+def _forget_after_fork(engine: Engine) -> None:
+    """A child must not speak on its parent's connections."""
+    reference = weakref.ref(engine)
+
+    def forget() -> None:
+        if (found := reference()) is not None:
+            found.dispose(close=False)
+
+    os.register_at_fork(after_in_child=forget)
+
+
+def _connect_arguments(url: URL) -> dict[str, Any]:
+    given = {"application_name": f"aos pid {os.getpid()}", "connect_timeout": 10, "keepalives_idle": 30}
+    return {name: value for name, value in given.items() if name not in url.query}
+
+
+def _psycopg_arguments(url: URL) -> dict[str, Any]:
+    parts = url.translate_connect_args(username="user", database="dbname")
+    return {**parts, **url.query, **_connect_arguments(url)}
+
+
+def _read_url(given: str) -> URL:
+    try:
+        url = make_url(given)
+    except (ArgumentError, ValueError):
+        url = None
+    if url is None or url.drivername not in ("postgres", "postgresql", "postgresql+psycopg"):
+        raise ConfigError(
+            "is not the URL of a Postgres database",
+            expected="postgresql://user:password@host:5432/database",
+            where="AOS_DATABASE_URL",
+        )
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _describe(url: URL) -> str:
+    place = url.query.get("host") or f"{url.host or 'localhost'}:{url.port or 5432}"
+    return f"{place}/{url.database}"
+
+
+def _is_outage(error: DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    if error.connection_invalidated or (state is None and isinstance(error.orig, psycopg.OperationalError)):
+        return True
+    return state is not None and state.startswith(_UNREACHABLE)
+
+
+def _holder(conn: psycopg.Connection[Any], key: int) -> str | None:
+    row = conn.execute(
+        "SELECT a.application_name, a.pid, a.backend_start "
+        "FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "
+        "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+        "AND ((l.classid::bigint << 32) | l.objid::bigint) = %s",
+        [key],
+    ).fetchone()
+    return None if row is None else f"'{row[0]}' (connection {row[1]}) since {row[2]:%Y-%m-%d %H:%M:%S %Z}"
