@@ -213,10 +213,39 @@ def test_one_connector_in_two_folders(tmp_path: Path) -> None:
 
 
 BITS = st.sampled_from(
-    [*HEAD.splitlines(keepends=True), *STREAM.splitlines(keepends=True)]
-    + ["- ", "{", "}", "[", "]", ": ", "\n  ", "&a ", "*a", "!!int ", "|", ">", '"', "'", "#", "---\n", "? "]
-    + ["null", "1e999", "~", "auth: ", "type: ", "pagination: ", "mappings: ", "entity: x\n", "\\ud800"]
-    + ["9" * 30, "é", "\u2028"]
+    [
+        *HEAD.splitlines(keepends=True),
+        *STREAM.splitlines(keepends=True),
+        "- ",
+        "{",
+        "}",
+        "[",
+        "]",
+        ": ",
+        "\n  ",
+        "&a ",
+        "*a",
+        "!!int ",
+        "|",
+        ">",
+        '"',
+        "'",
+        "#",
+        "---\n",
+        "? ",
+        "null",
+        "1e999",
+        "~",
+        "auth: ",
+        "type: ",
+        "pagination: ",
+        "mappings: ",
+        "entity: x\n",
+        "\\ud800",
+        "9" * 30,
+        "é",
+        "\u2028",
+    ]
 )
 
 
