@@ -157,11 +157,16 @@ class PagePagination(Spec):
 
 
 class NextLinkPagination(Spec):
-    """The body holds the next page's URL at ``next``."""
+    """The body holds the next page's URL at ``next``; ends when it is absent or null.
+
+    ``has_more`` names a boolean of the body that ends it when false, ``at_end`` one that ends it when
+    true (Zendesk's ``end_of_stream``, whose last page still carries a URL).
+    """
 
     type: Literal["next_link"]
     next: str
     has_more: str | None = None
+    at_end: str | None = None
 
 
 class LinkHeaderPagination(Spec):
