@@ -100,14 +100,14 @@ class Database:
         """One transaction that sees and writes this tenant's rows only; commits when the block ends well."""
         check_identifier(tenant_id, "tenant")
         with self._transaction() as conn:
-            conn.execute(_SCOPE, {"tenant": tenant_id, "role": APP_ROLE})
+            enter_tenant(conn, tenant_id)
             yield conn
 
     @contextmanager
     def operator(self) -> Iterator[Connection]:
         """One transaction that reads every tenant's rows and writes global rows (``*``)."""
         with self._transaction() as conn:
-            conn.execute(_SCOPE, {"tenant": "", "role": OPERATOR_ROLE})
+            enter_operator(conn)
             yield conn
 
     @contextmanager
@@ -189,6 +189,16 @@ class Database:
 
     def __repr__(self) -> str:
         return f"Database({_describe(self._url)})"
+
+
+def enter_tenant(conn: Connection, tenant_id: str) -> None:
+    """Move the running transaction into a tenant's scope; by itself only for work atomic across tenants."""
+    conn.execute(_SCOPE, {"tenant": tenant_id, "role": APP_ROLE})
+
+
+def enter_operator(conn: Connection) -> None:
+    """Move the running transaction into the operator's scope."""
+    conn.execute(_SCOPE, {"tenant": "", "role": OPERATOR_ROLE})
 
 
 def dagster_environment(settings: Settings, database: Database) -> dict[str, str]:
@@ -275,7 +285,8 @@ def _is_outage(error: DBAPIError) -> bool:
 def _holder(conn: psycopg.Connection[Any], key: int) -> str | None:
     row = conn.execute(
         "SELECT a.application_name, a.pid, a.backend_start "
-        "FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "
+        "FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
+        "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "
         "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
         "AND ((l.classid::bigint << 32) | l.objid::bigint) = %s",
         [key],
