@@ -25,14 +25,14 @@ class MeshEventLog(PostgresEventLogStorage):  # type: ignore[misc]
     """The event log; as the one storage an instance disposes of, it closes the database behind all."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
         super().__init__(database.dagster_url)
 
     def dispose(self) -> None:
         """Close every connection and let go of the embedded server."""
         super().dispose()
         self._engine.dispose()
-        self._database.close()
+        self.database.close()
 
 
 class MeshStorage(DagsterPostgresStorage):  # type: ignore[misc]

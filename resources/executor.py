@@ -8,18 +8,21 @@ How one step runs is Dagster's own code; this room only holds the threads.
 
 from __future__ import annotations
 
-import contextvars
-import ctypes
 import os
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any, cast
 
-from dagster import DagsterEvent, ExecutorDefinition, Field, InitExecutorContext, Int, executor
+from dagster import (
+    DagsterEvent,
+    DagsterInstance,
+    ExecutorDefinition,
+    Field,
+    InitExecutorContext,
+    Int,
+    executor,
+)
 from dagster._core.errors import DagsterExecutionInterruptedError, DagsterInvariantViolationError
 from dagster._core.events import EngineEventData
 from dagster._core.execution.api import ExecuteRunWithPlanIterable
@@ -27,16 +30,16 @@ from dagster._core.execution.compute_logs import create_compute_log_file_key
 from dagster._core.execution.context.system import (
     PlanExecutionContext,
     PlanOrchestrationContext,
-    StepExecutionContext,
 )
 from dagster._core.execution.context_creation_job import PlanExecutionContextManager
 from dagster._core.execution.plan.active import ActiveExecution
-from dagster._core.execution.plan.execute_plan import _trigger_hook, dagster_event_sequence_for_step
 from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
 from dagster._core.execution.plan.outputs import StepOutputHandle
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode, get_retries_config
 from dagster._core.executor.base import Executor
+
+from resources.crew import Crew, Ended
 
 DEFAULT_THREADS = 8
 POLL_S = 0.1
@@ -47,7 +50,18 @@ NUDGE_S = 3.0
 """How long until a step that is still there is interrupted again."""
 
 
-def build_threaded_executor(max_threads: int = DEFAULT_THREADS) -> ExecutorDefinition:
+Hold = Callable[[DagsterInstance, str], AbstractContextManager[object]]
+"""Opened around a run, given the instance and the run's id; see ``resources/run_presence.py``."""
+
+
+def hold_nothing(_: DagsterInstance, __: str) -> AbstractContextManager[object]:
+    """Leave a run as it is."""
+    return nullcontext()
+
+
+def build_threaded_executor(
+    max_threads: int = DEFAULT_THREADS, hold: Hold = hold_nothing
+) -> ExecutorDefinition:
     """The executor ``threaded``; run config may override ``max_threads`` and ``capture_logs``.
 
     ``capture_logs: false`` leaves standard output alone, for a run inside a terminal program.
@@ -63,7 +77,7 @@ def build_threaded_executor(max_threads: int = DEFAULT_THREADS) -> ExecutorDefin
     )
     def threaded(init: InitExecutorContext) -> ThreadedExecutor:
         """Steps in threads of one process; a failed step does not stop its dependents."""
-        return ThreadedExecutor.from_config(init.executor_config)
+        return ThreadedExecutor.from_config(init.executor_config, hold)
 
     return threaded
 
@@ -71,20 +85,29 @@ def build_threaded_executor(max_threads: int = DEFAULT_THREADS) -> ExecutorDefin
 class ThreadedExecutor(Executor):
     """Runs a plan's steps in up to ``max_threads`` threads; see the module's docstring."""
 
-    def __init__(self, max_threads: int, retries: RetryMode, *, capture_logs: bool = True) -> None:
+    def __init__(
+        self,
+        max_threads: int,
+        retries: RetryMode,
+        *,
+        capture_logs: bool = True,
+        hold: Hold = hold_nothing,
+    ) -> None:
         if max_threads < 1:
             raise DagsterInvariantViolationError(f"max_threads: expected at least 1, found {max_threads}")
         self.max_threads = max_threads
         self.capture_logs = capture_logs
         self._retries = retries
+        self._hold = hold
 
     @classmethod
-    def from_config(cls, config: Mapping[str, object]) -> ThreadedExecutor:
+    def from_config(cls, config: Mapping[str, object], hold: Hold) -> ThreadedExecutor:
         """Read the validated run config of ``execution``."""
         return cls(
             cast(int, config["max_threads"]),
             RetryMode.from_config(cast(Any, config["retries"])) or RetryMode.ENABLED,
             capture_logs=cast(bool, config["capture_logs"]),
+            hold=hold,
         )
 
     @property
@@ -101,21 +124,19 @@ class ThreadedExecutor(Executor):
             f"Executing steps in up to {self.max_threads} threads (pid: {os.getpid()})",
             EngineEventData.in_process(os.getpid(), keys),
         )
-        yield from ExecuteRunWithPlanIterable(
+        context_manager = PlanExecutionContextManager(
+            job=plan_context.job,
+            retry_mode=plan_context.retry_mode,
             execution_plan=plan_context.execution_plan,
-            iterator=self._run_plan,
-            execution_context_manager=PlanExecutionContextManager(
-                job=plan_context.job,
-                retry_mode=plan_context.retry_mode,
-                execution_plan=plan_context.execution_plan,
-                run_config=plan_context.run_config,
-                dagster_run=plan_context.dagster_run,
-                instance=plan_context.instance,
-                raise_on_error=plan_context.raise_on_error,
-                output_capture=plan_context.output_capture,
-                step_dependency_config=self.step_dependency_config,
-            ),
+            run_config=plan_context.run_config,
+            dagster_run=plan_context.dagster_run,
+            instance=plan_context.instance,
+            raise_on_error=plan_context.raise_on_error,
+            output_capture=plan_context.output_capture,
+            step_dependency_config=self.step_dependency_config,
         )
+        with self._hold(plan_context.instance, plan_context.run_id):
+            yield from ExecuteRunWithPlanIterable(execution_plan, self._run_plan, context_manager)
 
     def _run_plan(
         self, job_context: PlanExecutionContext, execution_plan: ExecutionPlan
@@ -144,93 +165,6 @@ def _start_log_capture(
     log_context = stack.enter_context(manager.capture_logs(log_key))
     keys = [step.key for step in plan.get_steps_to_execute_in_topo_order()]
     yield DagsterEvent.capture_logs(job_context, keys, log_key, log_context)
-
-
-# --- the threads ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A step's thread is through. ``settled``: Dagster heard success, failure or retry from it."""
-
-    step_key: str
-    settled: bool
-    error: BaseException | None
-
-
-class Crew(AbstractContextManager["Crew"]):
-    """The threads at work. What they have to say waits in one queue; leaving interrupts the rest."""
-
-    def __init__(self) -> None:
-        self._said: SimpleQueue[DagsterEvent | Ended] = SimpleQueue()
-        self._threads: set[threading.Thread] = set()
-        self.unheard = 0
-        """Steps whose end was not listened to yet; a success is heard before its hooks are."""
-
-    def start(self, step_context: StepExecutionContext) -> None:
-        """Run a step in a thread of its own (a daemon: an unwilling one cannot hold the process)."""
-        scope = contextvars.copy_context()
-        thread = threading.Thread(
-            target=scope.run,
-            args=(self._work, step_context),
-            name=f"step {step_context.step.key}",
-            daemon=True,
-        )
-        self._threads.add(thread)
-        self.unheard += 1
-        thread.start()
-
-    def _work(self, step_context: StepExecutionContext) -> None:
-        error: BaseException | None = None
-        settled = False
-        events: list[DagsterEvent] = []
-        try:
-            for event in dagster_event_sequence_for_step(step_context):
-                settled = settled or _settles(event)
-                events.append(event)
-                self._said.put(event)
-            for event in _trigger_hook(step_context, events):
-                self._said.put(event)
-        except BaseException as exc:  # noqa: BLE001  handed to the main thread, which raises it
-            error = exc
-        finally:
-            self._said.put(Ended(step_context.step.key, settled, error))
-
-    def listen(self, timeout_s: float) -> list[DagsterEvent | Ended]:
-        """What was said since: waits up to ``timeout_s`` for the first, takes what else is there."""
-        heard: list[DagsterEvent | Ended] = []
-        with suppress(Empty):
-            heard.append(self._said.get(timeout=timeout_s))
-            while True:
-                heard.append(self._said.get_nowait())
-        self.unheard -= sum(isinstance(said, Ended) for said in heard)
-        return heard
-
-    @property
-    def at_work(self) -> bool:
-        """Whether any thread lives; forgets those that do not."""
-        self._threads = {thread for thread in self._threads if thread.is_alive()}
-        return bool(self._threads)
-
-    def interrupt(self) -> None:
-        """Raise DagsterExecutionInterruptedError inside every thread at its next Python instruction."""
-        if not self.at_work:
-            return
-        for thread in self._threads:
-            if thread.ident is not None:
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(thread.ident), ctypes.py_object(DagsterExecutionInterruptedError)
-                )
-
-    def __exit__(self, *_: object) -> None:
-        self.interrupt()
-
-
-def _settles(event: DagsterEvent) -> bool:
-    return event.is_step_success or event.is_step_failure or event.is_step_up_for_retry
-
-
-# --- the main thread --------------------------------------------------------------------------
 
 
 class Conductor:

@@ -31,6 +31,7 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.events import DagsterEvent
 from dagster._core.execution.api import execute_run_iterator
 
+from resources import crew
 from resources import executor as executor_module
 from resources.executor import build_threaded_executor
 
@@ -266,7 +267,7 @@ def test_an_error_of_the_machinery_surfaces(
         raise OSError("the event log is gone")
         yield
 
-    monkeypatch.setattr(executor_module, "dagster_event_sequence_for_step", broken_sequence)
+    monkeypatch.setattr(crew, "dagster_event_sequence_for_step", broken_sequence)
     run = Run(instance, step("a", lambda: None), step("b", lambda: None, deps=("a",)))
     assert run.status == DagsterRunStatus.FAILURE
     error = next(e for e in run.events if e.event_type == DagsterEventType.PIPELINE_FAILURE)
@@ -276,7 +277,7 @@ def test_an_error_of_the_machinery_surfaces(
 def test_a_step_that_never_settles_fails_the_run(
     instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executor_module, "dagster_event_sequence_for_step", lambda _: iter(()))
+    monkeypatch.setattr(crew, "dagster_event_sequence_for_step", lambda _: iter(()))
     run = Run(instance, step("a", lambda: None))
     assert run.status == DagsterRunStatus.FAILURE
 
