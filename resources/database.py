@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, ProgrammingError
 
 from core.errors import ConfigError, LockBusy, StorageUnavailable
 from core.names import check_identifier
@@ -85,11 +85,21 @@ class Database:
 
     def _migrate(self) -> None:
         with self.owner() as conn:
-            behind = not is_current(conn)
-        if behind:
+            if is_current(conn):
+                return
+        try:
             with self.owner() as conn:
-                if not is_current(conn):
-                    migrate(conn)
+                migrate(conn)
+        except ProgrammingError as error:
+            if getattr(error.orig, "sqlstate", None) != "42501":
+                raise
+            raise StorageUnavailable(
+                "the database user may not set up the mesh's tables",
+                found=str(error.orig).splitlines()[0],
+                where=_describe(self._url),
+                remedy=f"Let an administrator run: CREATE ROLE {APP_ROLE}; CREATE ROLE {OPERATOR_ROLE}; "
+                f"GRANT {APP_ROLE}, {OPERATOR_ROLE} TO {self._url.username}",
+            ) from error
 
     def close(self) -> None:
         """Close the pool and let go of the embedded server, as the end of the process does. Repeatable."""
@@ -199,17 +209,6 @@ def enter_tenant(conn: Connection, tenant_id: str) -> None:
 def enter_operator(conn: Connection) -> None:
     """Move the running transaction into the operator's scope."""
     conn.execute(_SCOPE, {"tenant": "", "role": OPERATOR_ROLE})
-
-
-def dagster_environment(settings: Settings, database: Database) -> dict[str, str]:
-    """Variables a Dagster process of this installation needs, beyond the caller's own environment."""
-    return {
-        "DAGSTER_HOME": str(settings.home),
-        "AOS_HOME": str(settings.home),
-        "AOS_DAGSTER_DATABASE_URL": database.dagster_url,
-        "DAGSTER_DISABLE_TELEMETRY": "1",
-        "RUNTIME__DLTHUB_TELEMETRY": "false",
-    }
 
 
 def lock_key(tenant_id: str, name: str) -> int:

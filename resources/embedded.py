@@ -48,9 +48,9 @@ SERVER_SETTINGS = {
     "synchronous_commit": "on",
     "jit": "off",
     "log_checkpoints": "off",
-    # statements and rows may carry customers' data: errors are logged without them
+    # errors and their statements quote customers' data; the program that caused one gets to see it
+    "log_min_messages": "log",
     "log_min_error_statement": "panic",
-    "log_error_verbosity": "terse",
 }
 
 

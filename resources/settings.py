@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     lock_wait_s: float = Field(
         default=30.0, ge=0, description="How long to wait for another process that holds the same lock."
     )
+    sandbox_port: int = Field(
+        default=8765, ge=1, le=65535, description="Port of the vendor sandbox on 127.0.0.1."
+    )
     run_max_s: int = Field(
         default=3600, ge=60, description="A run older than this counts as stuck and is ended by the reaper."
     )
@@ -136,3 +139,13 @@ def load_settings(**overrides: Any) -> Settings:
 def child_environment() -> dict[str, str]:
     """A copy of the whole environment, for handing to a process this one starts."""
     return dict(os.environ)
+
+
+def dagster_environment(settings: Settings) -> dict[str, str]:
+    """Variables a Dagster process of this installation needs, beyond the caller's own environment."""
+    return {
+        "DAGSTER_HOME": str(settings.home),
+        "AOS_HOME": str(settings.home),
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+        "RUNTIME__DLTHUB_TELEMETRY": "false",
+    }

@@ -44,12 +44,19 @@ def upgrade() -> None:
 
 
 def create_roles() -> None:
+    """The owner may step into the roles but does not inherit their policies: unscoped, it sees no row."""
     for role in (APP_ROLE, OPERATOR_ROLE):
         op.execute(
             f"""
             DO $$ BEGIN
                 IF to_regrole('{role}') IS NULL THEN CREATE ROLE {role} NOLOGIN; END IF;
-                IF NOT pg_has_role(current_user, '{role}', 'USAGE') THEN GRANT {role} TO CURRENT_USER; END IF;
+                IF current_setting('server_version_num')::int >= 160000 THEN
+                    IF NOT pg_has_role(current_user, '{role}', 'SET') THEN
+                        EXECUTE 'GRANT {role} TO CURRENT_USER WITH INHERIT FALSE, SET TRUE';
+                    END IF;
+                ELSIF NOT pg_has_role(current_user, '{role}', 'MEMBER') THEN
+                    EXECUTE 'GRANT {role} TO CURRENT_USER';
+                END IF;
             END $$
             """
         )
