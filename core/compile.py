@@ -1,0 +1,246 @@
+"""A mapping set becomes one SQL projection: a load's text columns in, canonical records out.
+
+Pure: nothing runs here. The SQL is DuckDB's; the session's time zone must be UTC. What one mapping becomes
+is ``core/transforms_sql.py``, what is left over ``core/unknown_sql.py``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.columns import DELETED, ROW
+from core.connector import Deletion, FlagDeletion
+from core.errors import MappingRefused
+from core.json_sql import has_nul, join_members, write_key, write_string
+from core.load_columns import LoadColumns
+from core.mapping import FieldMapping, MappingSet
+from core.names import Path, join_name, parse_path, quote_literal
+from core.ontology.model import CanonicalField, Entity
+from core.transforms_sql import FieldSql, Step, compile_transform, list_consumed
+from core.typed_sql import is_blank, trim
+from core.unknown_sql import compile_record, compile_unknown
+
+HASH_DIGITS = 32
+"""Hex digits kept of a SHA-256: 128 bits tell versions of one record apart."""
+FOUND_MAX = 80
+"""Characters of a refused value that its reason quotes."""
+
+
+@dataclass(frozen=True)
+class Projection:
+    """SQL over a relation of text columns, one row out for each row in.
+
+    Its columns:
+    ``row`` BIGINT            position in the load
+    ``record_id`` VARCHAR     primary key as text; a JSON array when it has several parts
+    ``op`` VARCHAR            upsert | delete
+    ``data`` VARCHAR          JSON object of the canonical fields that have a value
+    ``unknown_fields`` VARCHAR JSON object of what no mapping consumed, NULL when empty
+    ``content_hash`` VARCHAR  32 hex digits: SHA-256 over entity, op, data and unknown fields; all deletes
+                              of an entity have the same, as a record that is gone has no content
+    ``code``, ``reason``      why the row is refused, NULL when it is not
+    ``record`` VARCHAR        the source record as JSON text
+    """
+
+    sql: str
+
+
+@dataclass(frozen=True)
+class _Field:
+    """A mapped field and the columns its steps have in the query."""
+
+    number: int
+    mapping: FieldMapping
+    canonical: CanonicalField
+    sql: FieldSql
+
+    @property
+    def text(self) -> str:
+        return f"t{self.number}"
+
+    @property
+    def aside(self) -> str:
+        return f"k{self.number}"
+
+    @property
+    def instant(self) -> str:
+        return f"i{self.number}"
+
+    @property
+    def value(self) -> str:
+        return f"v{self.number}"
+
+    @property
+    def missing(self) -> str:
+        return f"m{self.number}"
+
+    @property
+    def misfit(self) -> str:
+        return f"b{self.number}"
+
+    @property
+    def is_required(self) -> bool:
+        return self.canonical.required and self.mapping.transform != "constant"
+
+
+def compile_projection(
+    mapping_set: MappingSet,
+    entity: Entity,
+    columns: Sequence[str],
+    *,
+    primary_key: Sequence[str],
+    deletion: Deletion | None = None,
+    source: str = "load",
+) -> Projection:
+    """The projection of a load with these columns, read from the relation ``source``.
+
+    Fields of the mapping that the load lacks are NULL. Raises MappingRefused for a set whose targets the
+    entity does not have, or that leaves a required field without a source.
+    """
+    _check_targets(mapping_set, entity)
+    load = LoadColumns(columns)
+    fields = [_compile_field(n, m, entity, load) for n, m in enumerate(mapping_set.mappings)]
+    texts = [
+        f"{_write_key([load.read(path) for path in primary_key])} AS record_id",
+        f"{_write_op(load, deletion)} AS op",
+        f"{compile_unknown(load, _list_consumed(mapping_set, primary_key, deletion))} AS unknown_fields",
+        f"{compile_record(load)} AS record",
+        *(f"{f.sql.text} AS {f.text}, {f.sql.aside} AS {f.aside}" for f in fields),
+    ]
+    layers = [
+        [f"TRY_CAST({load.helper(ROW, '0')} AS BIGINT) AS row", _read_deleted(load), *load.select_columns()],
+        ["*", *load.select_nested()],
+        ["row", *texts],
+        ["*", *(f"{f.sql.instant} AS {f.instant}" for f in fields if f.sql.instant)],
+        ["*", *(f"{f.sql.value} AS {f.value}" for f in fields)],
+        ["*", *_write_data(fields), *(flag for f in fields for flag in _write_flags(f))],
+        [*_OUTPUT, *_write_refusal(fields, primary_key), f"{_write_hash(entity)} AS content_hash"],
+    ]
+    return Projection(_stack(layers, source))
+
+
+_OUTPUT = ("row", "record_id", "op", "data", "unknown_fields", "record")
+
+
+def _stack(layers: Sequence[Sequence[str]], source: str) -> str:
+    """One query over another, innermost first; each computes columns from those of the one before."""
+    query = source
+    for number, items in enumerate(layers):
+        inner = query if number == 0 else f"({query})"
+        query = f"SELECT {', '.join(items)} FROM {inner}"
+    return query
+
+
+def _check_targets(mapping_set: MappingSet, entity: Entity) -> None:
+    where = f"mapping set {mapping_set.number} of {join_name(mapping_set.connector, mapping_set.stream)}"
+    targets = {mapping.target for mapping in mapping_set.mappings}
+    strange = sorted(targets - entity.fields.keys())
+    if strange:
+        raise MappingRefused(
+            f"entity {entity.name!r} has no field {strange[0]!r}",
+            where=where,
+            remedy="Publish a mapping set without it",
+        )
+    lacking = [name for name in entity.required if name not in targets]
+    if lacking:
+        raise MappingRefused(
+            f"nothing fills the required field {lacking[0]!r} of entity {entity.name!r}",
+            where=where,
+            remedy="Publish a mapping set that does",
+        )
+
+
+def _compile_field(number: int, mapping: FieldMapping, entity: Entity, load: LoadColumns) -> _Field:
+    canonical = entity.fields[mapping.target]
+    names = (f"t{number}", f"k{number}", f"i{number}")
+    return _Field(number, mapping, canonical, compile_transform(Step(mapping, canonical, load, *names)))
+
+
+def _list_consumed(
+    mapping_set: MappingSet, primary_key: Sequence[str], deletion: Deletion | None
+) -> list[Path]:
+    """What the mesh understands: mapped sources, the key and the deletion flag."""
+    paths = [path for mapping in mapping_set.mappings for path in list_consumed(mapping)]
+    paths += [parse_path(path) for path in primary_key]
+    return [*paths, parse_path(deletion.field)] if isinstance(deletion, FlagDeletion) else paths
+
+
+def _write_key(parts: Sequence[str]) -> str:
+    if len(parts) == 1:
+        return f"NULLIF({parts[0]}, '')"
+    # || makes the whole NULL when a part is; the brackets keep ("a|b", "c") apart from ("a", "b|c")
+    return "'[' || " + " || ',' || ".join(write_string(f"NULLIF({part}, '')") for part in parts) + " || ']'"
+
+
+def _read_deleted(load: LoadColumns) -> str:
+    return f"lower(CAST({load.helper(DELETED, 'false')} AS VARCHAR)) IN ('true', '1') AS tombstone"
+
+
+def _write_op(load: LoadColumns, deletion: Deletion | None) -> str:
+    flagged = "false"
+    if isinstance(deletion, FlagDeletion):
+        values = ", ".join(quote_literal(value.strip().lower()) for value in deletion.values)
+        flagged = f"lower({trim(load.read(deletion.field))}) IN ({values})"
+    return f"CASE WHEN tombstone OR {flagged} THEN 'delete' ELSE 'upsert' END"
+
+
+def _write_data(fields: Sequence[_Field]) -> list[str]:
+    members = [f"{write_key(f.canonical.name)} || {f.value}" for f in fields]
+    return [f"{join_members(members)} AS data"]
+
+
+def _write_flags(field: _Field) -> list[str]:
+    """Per field: is it missing though required, does its text not fit."""
+    flags = []
+    blank = is_blank(field.text)
+    if field.is_required:
+        flags.append(f"({field.value} IS NULL OR {field.value} = '\"\"') AND {blank} AS {field.missing}")
+    if field.sql.expected is not None:
+        flags.append(f"CASE WHEN {field.value} IS NULL THEN NOT {blank} ELSE false END AS {field.misfit}")
+    return flags
+
+
+def _write_refusal(fields: Sequence[_Field], primary_key: Sequence[str]) -> list[str]:
+    """``code`` and ``reason``; only upserts are judged by their fields, a delete needs no more than a key."""
+    judged = [(flag, code, sentence) for f in fields for flag, code, sentence in _list_judgements(f)]
+    any_flag = " OR ".join(flag for flag, _, _ in judged) or "false"
+    codes = " ".join(f"WHEN {flag} THEN '{code}'" for flag, code, _ in judged)
+    sentences = ", ".join(f"CASE WHEN {flag} THEN {sentence} END" for flag, _, sentence in judged) or "NULL"
+    unstorable = f"({has_nul('data')} OR {has_nul('unknown_fields')} OR contains(record_id, chr(0)))"
+    keyless = quote_literal(f"primary key {', '.join(primary_key)}: required, found nothing")
+    nul = quote_literal("a text holds the character U+0000, which cannot be stored")
+    cases = [
+        ("record_id IS NULL", "'missing_key'", keyless),
+        (f"op = 'upsert' AND ({any_flag})", f"CASE {codes} ELSE NULL END", f"concat_ws('; ', {sentences})"),
+        (f"COALESCE({unstorable}, false)", "'unstorable_text'", nul),
+    ]
+    return [
+        "CASE " + " ".join(f"WHEN {case[0]} THEN {case[1]}" for case in cases) + " END AS code",
+        "CASE " + " ".join(f"WHEN {case[0]} THEN {case[2]}" for case in cases) + " END AS reason",
+    ]
+
+
+def _list_judgements(field: _Field) -> list[tuple[str, str, str]]:
+    """(flag, code, SQL of the sentence) of what can be wrong with a field."""
+    sources = ", ".join(field.mapping.sources)
+    name = field.canonical.name + (f" (from {sources})" if sources else "")
+    found = f"CASE WHEN length({field.text}) > {FOUND_MAX} THEN left({field.text}, {FOUND_MAX}) || '…' "
+    found = f"to_json({found}ELSE {field.text} END)"
+    judgements = []
+    if field.is_required:
+        missing = quote_literal(f"{name}: required, found nothing")
+        judgements.append((field.missing, "missing_required", missing))
+    if field.sql.expected is not None:
+        code = "not_in_enum" if field.canonical.is_closed else "wrong_type"
+        sentence = quote_literal(f"{name}: expected {field.sql.expected}, found ")
+        judgements.append((field.misfit, code, f"{sentence} || {found}"))
+    return judgements
+
+
+def _write_hash(entity: Entity) -> str:
+    gone = quote_literal(hashlib.sha256(f"{entity.name}\ndelete".encode()).hexdigest()[:HASH_DIGITS])
+    head = quote_literal(f"{entity.name}\nupsert\n")
+    content = f"{head} || data || COALESCE(chr(10) || unknown_fields, '')"
+    return f"CASE WHEN op = 'delete' THEN {gone} ELSE left(sha256({content}), {HASH_DIGITS}) END"
