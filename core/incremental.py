@@ -99,3 +99,29 @@ class CursorWindow:
         self._pending = []
         if len(self._top_seen) > 2 * MAX_SEEN:
             self._top_seen = set(heapq.nsmallest(MAX_SEEN, self._top_seen))
+
+
+class ContentWindow:
+    """Filters a list that has no cursor: what stood in the last read with the same content is known.
+
+    ``state``: ``{"seen": [<content hash>]}``. A record that left the list and came back passes again.
+    """
+
+    def __init__(self, state: dict[str, Any]) -> None:
+        self._state = state
+        self._before = frozenset(state.get("seen", ()))
+        self._now: set[str] = set()
+
+    def take(self, _value: Any, record: Callable[[], Any]) -> bool:
+        """Whether the record is new."""
+        content = hash_content(record())
+        if content is None:
+            return True
+        self._now.add(content)
+        if len(self._now) > 2 * MAX_SEEN:
+            self._now = set(heapq.nsmallest(MAX_SEEN, self._now))
+        return content not in self._before
+
+    def save(self) -> None:
+        """Write what this read saw into ``state``."""
+        self._state["seen"] = sorted(heapq.nsmallest(MAX_SEEN, self._now))
