@@ -6,6 +6,8 @@ Which transforms exist is ``core/mapping.py``; the SQL they become is ``core/com
 from __future__ import annotations
 
 import datetime as dt
+import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -81,6 +83,8 @@ def _wrong_sources(mapping: FieldMapping, rule: Rule) -> Problem | None:
         wanted = "no source" if most == 0 else f"{'' if least == most else 'at least '}{least} source(s)"
         several = "Use 'coalesce' or 'concat' for several sources" if count > 1 and most == 1 else None
         return Problem(f"transform {mapping.transform!r} takes {wanted}", found=str(count), remedy=several)
+    if "\\u0000" in json.dumps(mapping.facts()):
+        return Problem("a NUL character cannot be stored")
     for source in mapping.sources:
         try:
             parse_path(source)
@@ -181,7 +185,7 @@ def _value(value: Any, target: CanonicalField) -> str | None:
     if target.type in TEXT_TYPES:
         return _text(value, target)
     if target.type in NUMBER_TYPES:
-        fits = _is_integer(value) or (isinstance(value, float) and target.type != "integer")
+        fits = _is_integer(value) or (target.type != "integer" and _is_fraction(value))
         return None if fits else f"a value of type {target.type}"
     if target.type == "boolean":
         return None if isinstance(value, bool) else "true or false"
@@ -190,6 +194,10 @@ def _value(value: Any, target: CanonicalField) -> str | None:
 
 def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_fraction(value: Any) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _is_time(value: str, kind: str) -> bool:
