@@ -16,6 +16,7 @@ class Exchange(BaseHTTPRequestHandler):
     """One request and the means to answer it badly."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: _Server
 
     @property

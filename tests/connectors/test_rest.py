@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -183,9 +183,8 @@ def test_a_failed_read_leaves_no_state_to_keep(site: Site, rest_context: MakeCon
     stream = {"incremental": {"cursor": "at"}}
     state: dict[str, Any] = {}
     with pytest.raises(SourceUnavailable):
-        read_all(
-            open_reader(rest_context({"records": "d", "pagination": paging}, stream=stream)), state=state
-        )
+        endpoint = {"records": "d", "pagination": CURSOR}
+        read_all(open_reader(rest_context(endpoint, stream=stream)), state=state)
     assert state == {"cursor": {}}
 
 
@@ -241,7 +240,7 @@ def test_deletions_from_their_own_endpoint(site: Site, rest_context: MakeContext
 
     def deleted() -> list[Any]:
         pages: list[Page] = list(reader.read("items", state))
-        return [record for page in pages if page.deleted for record in list(page.records)]
+        return [record for page in pages if page.deleted for record in cast(list[Any], page.records)]
 
     assert deleted() == [{"id": 3}]
     assert deleted() == []
