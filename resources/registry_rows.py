@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, select, text
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, select, text
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from core.mapping import FieldMapping, MappingSet, fingerprint_mappings
 from core.names import GLOBAL_TENANT
@@ -25,6 +26,7 @@ StreamKey = tuple[str, str]
 
 _NAMESPACE = uuid.UUID("5f0f5c2e-6f0b-5b0e-9a53-8a3f6a3f2c11")
 _ROWS_AT_ONCE = 20_000  # bounds the memory of one statement
+_FIELD_COLUMNS = ("target", "sources", "transform", "args", "confidence", "origin")
 # COPY is refused on tables with row-level security; one INSERT of arrays is nearly as fast.
 _INSERT_SETS = text(
     """
@@ -119,23 +121,17 @@ def point_at(conn: Connection, chosen: Sequence[MappingSet], actor: str) -> None
 def read_sets(conn: Connection, query: Select[Any]) -> list[MappingSet]:
     """The sets that a query over ``mapping_sets`` yields, each with its mappings by target."""
     chosen = query.subquery()
-    joined = (
-        select(chosen, *(c for c in fields.c if c.name not in ("tenant_id", "set_id")))
-        .outerjoin(fields, (fields.c.tenant_id == chosen.c.tenant_id) & (fields.c.set_id == chosen.c.set_id))
-        .order_by(chosen.c.connector, chosen.c.stream, chosen.c.tenant_id, chosen.c.number, fields.c.target)
-    )
-    heads: dict[tuple[str, str, str, str, int, str], list[FieldMapping]] = {}
-    for row in conn.execute(joined):
-        head = (row.set_id, row.tenant_id, row.connector, row.stream, row.number, row.entity)
-        mappings = heads.setdefault(head, [])
-        if row.target is not None:
-            mappings.append(_read_field(row))
-    return [MappingSet(*head, mappings=tuple(found)) for head, found in heads.items()]
+    same = (fields.c.tenant_id == chosen.c.tenant_id) & (fields.c.set_id == chosen.c.set_id)
+    row = func.jsonb_build_array(*(fields.c[name] for name in _FIELD_COLUMNS))
+    mappings = select(func.jsonb_agg(aggregate_order_by(row, fields.c.target))).where(same).scalar_subquery()
+    head = (chosen.c[name] for name in ("set_id", "tenant_id", "connector", "stream", "number", "entity"))
+    rows = conn.execute(select(*head, mappings))
+    return [MappingSet(*row[:6], mappings=tuple(map(_read_field, row[6] or ()))) for row in rows]
 
 
-def _read_field(row: Row[Any]) -> FieldMapping:
-    sources = tuple(row.sources)
-    return FieldMapping(row.target, sources, row.transform, row.args, row.confidence, row.origin)
+def _read_field(row: list[Any]) -> FieldMapping:
+    target, sources, transform, args, confidence, origin = row
+    return FieldMapping(target, tuple(sources), transform, args, float(confidence), origin)
 
 
 def select_active(tenant_id: str) -> Select[Any]:
