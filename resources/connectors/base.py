@@ -79,7 +79,8 @@ class Reject(NamedTuple):
 class Page:
     """Some records of a stream, in the order of the source.
 
-    ``records`` is a list of any JSON values (the loader refuses what is not an object), or an Arrow
+    ``records`` is a list of any JSON values (the loader refuses what is not an object; a number whose
+    spelling a float cannot hold, as 1.10, is a Decimal), or an Arrow
     table whose columns are all text, with the source's logical type in each field's metadata under
     ``AOS_TYPE``. ``deleted``: the records name what the source has deleted. ``complete`` False: part of
     the source could not be read, so a record's absence proves nothing.

@@ -1,9 +1,13 @@
-"""Response bodies: read under a cap, decoded, parsed. Numbers keep the source's spelling."""
+"""Response bodies: read under a cap, decoded, parsed.
+
+Numbers keep the source's spelling: one that a float would write differently (1.10) is a Decimal.
+"""
 
 from __future__ import annotations
 
 import codecs
 import json
+from decimal import Decimal
 from typing import Any
 
 from requests import Response
@@ -17,26 +21,6 @@ class BodyTooLarge(Exception):
 
 class BodyUnreadable(Exception):
     """The body is not the JSON it should be; the message says why, without quoting it."""
-
-
-class SourceNumber(float):
-    """A number that a float would spell differently; ``str`` gives the source's digits."""
-
-    __slots__ = ("text",)
-    text: str
-
-    def __new__(cls, text: str) -> SourceNumber:
-        number = super().__new__(cls, text)
-        number.text = text
-        return number
-
-    def __repr__(self) -> str:
-        return self.text
-
-    __str__ = __repr__
-
-    def __reduce__(self) -> tuple[type[SourceNumber], tuple[str]]:
-        return (SourceNumber, (self.text,))
 
 
 class PageResponse(Response):
@@ -110,9 +94,9 @@ def _decode(content: bytes, charset: str | None) -> str:
     return content.decode(codec)
 
 
-def _read_float(text: str) -> float:
+def _read_float(text: str) -> float | Decimal:
     value = float(text)
-    return value if repr(value) == text else SourceNumber(text)
+    return value if repr(value) == text else Decimal(text)
 
 
 def _read_integer(text: str) -> int | str:

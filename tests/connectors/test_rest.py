@@ -182,8 +182,8 @@ def test_a_failed_read_leaves_no_state_to_keep(site: Site, rest_context: MakeCon
     site.routes["/items"] = lambda x: x.json({"d": RECORDS, "next": 5})
     stream = {"incremental": {"cursor": "at"}}
     state: dict[str, Any] = {}
+    endpoint = {"records": "d", "pagination": CURSOR}
     with pytest.raises(SourceUnavailable):
-        endpoint = {"records": "d", "pagination": CURSOR}
         read_all(open_reader(rest_context(endpoint, stream=stream)), state=state)
     assert state == {"cursor": {}}
 
