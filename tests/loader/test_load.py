@@ -1,0 +1,54 @@
+"""A load from end to end: source → lake → Postgres."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from resources.loads import list_loads, list_quarantine
+from resources.schema_versions import latest_version, list_drift
+from tests.loader.fake_kind import after_cursor, pages_of
+
+
+def test_first_load_lands_and_settles(make_loading: Any) -> None:
+    people = [{"id": n, "n": n, "name": f"P{n}", "address": {"city": "Köln"}} for n in range(250)]
+    loading = make_loading(
+        whole={"colours": pages_of([{"id": "r", "hex": "#f00"}, {"id": "g", "hex": None}])},
+        new={"people": after_cursor(people)},
+    )
+    report = loading.load()
+    assert not report.errors
+    assert (report.streams["people"].records, report.streams["people"].landed) == (250, 250)
+    assert report.streams["people"].schema_version == 1
+    rows = loading.rows("people")
+    assert [row["id"] for row in rows] == [str(n) for n in range(250)]
+    assert rows[0] == {
+        "_aos_row": 0, "_aos_deleted": False, "id": "0", "n": "0", "name": "P0", "address": '{"city":"Köln"}',
+    }  # fmt: skip
+    assert loading.rows("colours")[1]["hex"] is None
+    loads = list_loads(loading.db, loading.tenant_id)
+    assert {(one.stream, one.mode, one.records, one.landed) for one in loads} == {
+        ("people", "incremental", 250, 250), ("colours", "snapshot", 2, 2),
+    }  # fmt: skip
+    version = latest_version(loading.db, loading.tenant_id, "shop", "people")
+    assert version is not None
+    assert [field.path for field in version.schema.fields] == ["address", "address.city", "id", "n", "name"]
+    assert list_drift(loading.db, loading.tenant_id) == []
+    assert list_quarantine(loading.db, loading.tenant_id) == []
+    assert loading.source.closed == 1
+
+
+def test_second_load_takes_only_what_is_new(make_loading: Any) -> None:
+    people = [{"id": n, "n": n} for n in range(3)]
+    colours = [{"id": "r"}, {"id": "g"}]
+    loading = make_loading(whole={"colours": pages_of(colours)}, new={"people": after_cursor(people)})
+    loading.load()
+    again = loading.load()
+    assert len(loading.lake.loads(loading.tenant_id, "shop")) == 1
+    assert again.streams["colours"].unchanged == 2
+    assert again.streams["people"].records == 0
+    people.append({"id": 3, "n": 3})
+    third = loading.load()
+    assert third.streams["people"].landed == 1
+    assert third.streams["colours"].landed == 0
+    assert len(loading.rows("people")) == 4
+    assert len(loading.rows("colours")) == 2
