@@ -1,0 +1,103 @@
+"""What assets show in Dagster: column schemas, counts and tables, in the same shape everywhere.
+
+What is in them is decided elsewhere; this room only writes Dagster's metadata types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from dagster import (
+    AssetKey,
+    MetadataValue,
+    TableColumn,
+    TableColumnConstraints,
+    TableColumnDep,
+    TableColumnLineage,
+)
+from dagster import TableSchema as DagsterTableSchema
+
+from core.ontology import CanonicalField, Entity
+from core.schema import TableSchema
+from core.view_layout import list_columns
+
+COLUMN_SCHEMA = "dagster/column_schema"
+COLUMN_LINEAGE = "dagster/column_lineage"
+ROW_COUNT = "dagster/row_count"
+PARTITION_ROW_COUNT = "dagster/partition_row_count"
+
+
+def describe_source_columns(schema: TableSchema) -> DagsterTableSchema:
+    """The fields of a stream as observed, nested paths included, with their logical types."""
+    columns = [
+        TableColumn(
+            field.path,
+            type=" | ".join(t for t in field.types if t != "null") or "null",
+            constraints=TableColumnConstraints(nullable=field.nullable),
+        )
+        for field in schema.fields
+    ]
+    return DagsterTableSchema(columns)
+
+
+def describe_entity_columns(entity: Entity) -> DagsterTableSchema:
+    """The canonical fields of an entity."""
+    return DagsterTableSchema([_describe_field(field) for field in entity.fields.values()])
+
+
+def describe_view_columns(entity: Entity) -> DagsterTableSchema:
+    """The columns of an entity's view: canonical fields with their SQL types, then provenance."""
+    fields = entity.fields
+    columns = [
+        _describe_field(fields[column.field], column.sql_type)
+        if column.field is not None
+        else TableColumn(column.name, type=column.sql_type, description=column.description)
+        for column in list_columns(entity)
+    ]
+    return DagsterTableSchema(columns)
+
+
+def _describe_field(field: CanonicalField, sql_type: str | None = None) -> TableColumn:
+    marks = {"identity": field.identity, "pii": field.pii}
+    constraints = [name for name, holds in marks.items() if holds]
+    if field.is_closed:
+        constraints.append("one of " + ", ".join(field.enum))
+    return TableColumn(
+        field.name,
+        type=sql_type or field.type,
+        description=field.description,
+        constraints=TableColumnConstraints(nullable=not field.required, other=constraints),
+    )
+
+
+ColumnSources = Mapping[str, Iterable[tuple[Sequence[str], str]]]
+"""Column → (asset key, column) of each of its sources."""
+
+
+def describe_lineage(sources: ColumnSources) -> TableColumnLineage:
+    """Column lineage as Dagster draws it."""
+    deps = {
+        column: [TableColumnDep(AssetKey(list(key)), source) for key, source in found]
+        for column, found in sources.items()
+    }
+    return TableColumnLineage({column: found for column, found in deps.items() if found})
+
+
+def write_table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> MetadataValue:
+    """A markdown table; a bar or line break inside a cell does not break it."""
+    lines = [_write_row(headers), _write_row(["---"] * len(headers)), *(_write_row(row) for row in rows)]
+    return MetadataValue.md("\n".join(lines))
+
+
+def write_list(items: Iterable[str], nothing: str = "none") -> MetadataValue:
+    """A markdown list."""
+    return MetadataValue.md("\n".join(f"- {_escape(item)}" for item in items) or nothing)
+
+
+def _write_row(cells: Sequence[Any]) -> str:
+    return "| " + " | ".join(_escape(str(cell)) for cell in cells) + " |"
+
+
+def _escape(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
