@@ -12,6 +12,7 @@ from core.view_layout import META_SCHEMA, ViewColumn, list_columns
 
 OP = "_op"
 UNFIT = "_unfit"
+FED = "_fed"
 _EVENT_COLUMNS = {
     "_seq": "seq",
     "_event_id": "event_id",
@@ -43,8 +44,8 @@ def write_copy(entity: Entity, tenant_id: str, *, after: int, until: int) -> str
     )
 
 
-def write_load(entity: Entity, path: str, longest_bytes: int, table: str, *, lenient: bool) -> str:
-    """DuckDB: make ``table`` of the file: the view's columns and ``_op``.
+def write_load(entity: Entity, path: str, longest_bytes: int, *, temporary: bool, lenient: bool) -> str:
+    """DuckDB: make table ``_fed`` of the file: the view's columns and ``_op``.
 
     Strict, a value that does not fit its type is an error; lenient, it is null and ``_unfit`` counts it.
     """
@@ -57,7 +58,7 @@ def write_load(entity: Entity, path: str, longest_bytes: int, table: str, *, len
         selected.append(f"{null} AS {UNFIT}")
     line = max(_LINE_BYTES, longest_bytes + 1024)
     return (
-        f"CREATE OR REPLACE TABLE {table} AS SELECT {', '.join(selected)} "
+        f"CREATE OR REPLACE {'TEMP ' * temporary}TABLE {FED} AS SELECT {', '.join(selected)} "
         f"FROM read_csv({quote_literal(path)}, "
         "auto_detect = false, header = false, delim = '\t', quote = '', escape = '', comment = '', "
         f"nullstr = '\\N', max_line_size = {line}, buffer_size = {max(4 * _LINE_BYTES, 2 * line)}, "

@@ -9,13 +9,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Set
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.errors import StorageUnavailable
 from core.names import quote_identifier, quote_literal
 from core.ontology import Entity, Ontology
 from core.view_layout import KEY, META_SCHEMA, VIEWS_SCHEMA, fingerprint_layout, list_columns
-from core.view_sql import OP, UNFIT, write_comments, write_create_table, write_load, write_streams_view
+from core.view_sql import FED, OP, UNFIT, write_comments, write_create_table, write_load, write_streams_view
 from resources.view_feed import Feed, Watermark
 
 if TYPE_CHECKING:
@@ -41,7 +43,6 @@ class Merge:
     new_events: int
     deletes: int
     unfit: int
-    state: ViewState
 
 
 class Builder:
@@ -126,62 +127,69 @@ class Builder:
     def merge(self, entity: Entity, feed: Feed) -> Merge:
         """Bring the fed events into the entity's table: the latest of each record wins, deletes remove."""
         first = self.states()[entity.name].rows == 0
-        fed = "main._fed" if first else "temp._fed"
-        unfit = self._load(entity, feed, fed)
-        events, records, deleted, seq, event_id = self._survey(fed)
-        if first and events == records and not deleted:
-            self._adopt(entity, fed)
+        unfit = self._load(entity, feed, temporary=not first)
+        events, records, deletes, seq, event_id = self._survey()
+        if events != feed.events:
+            raise StorageUnavailable(
+                f"{entity.name}: events got lost on their way into the view",
+                expected=str(feed.events),
+                found=str(events),
+                remedy="Run the same again",
+            )
+        if first and events == records and not deletes:
+            self._adopt(entity)
         else:
-            self._apply(entity, fed)
+            self._apply(entity)
         table = f"main.{quote_identifier(entity.name)}"
         self._conn.execute(
             f"UPDATE {META_SCHEMA}.views SET row_count = (SELECT count(*) FROM {table}), "
             "seq = ?, event_id = ?, advanced_at = now() WHERE entity = ?",
             [seq, event_id, entity.name],
         )
-        return Merge(events, deleted, unfit, self.states()[entity.name])
+        return Merge(events, deletes, unfit)
 
-    def _survey(self, fed: str) -> tuple[int, int, int, int, str]:
+    def _survey(self) -> tuple[int, int, int, int, str]:
         """Events, records, records whose latest event deletes, newest event."""
         row = self._conn.execute(
             "SELECT sum(events)::BIGINT, count(*), count(*) FILTER (op = 'delete'), max(seq), "
             "arg_max(event_id, seq)::VARCHAR FROM (SELECT count(*) AS events, max(_seq) AS seq, "
             f"arg_max({OP}, _seq) AS op, arg_max(_event_id, _seq) AS event_id "
-            f"FROM {fed} GROUP BY {', '.join(KEY)})"
+            f"FROM {FED} GROUP BY {', '.join(KEY)})"
         ).fetchone()
         assert row is not None
         events, records, deletes, seq, event_id = row
         return events, records, deletes, seq, event_id
 
-    def _adopt(self, entity: Entity, fed: str) -> None:
+    def _adopt(self, entity: Entity) -> None:
         """The fed events are the view: first load, one event a record. Nothing is written twice."""
         name = quote_identifier(entity.name)
         self._conn.execute(
-            f"ALTER TABLE {fed} DROP COLUMN {OP}; DROP TABLE main.{name}; ALTER TABLE {fed} RENAME TO {name}"
+            f"ALTER TABLE {FED} DROP COLUMN {OP}; DROP TABLE main.{name}; ALTER TABLE {FED} RENAME TO {name}"
         )
         self._conn.execute(write_comments(entity))
 
-    def _apply(self, entity: Entity, fed: str) -> None:
+    def _apply(self, entity: Entity) -> None:
         table, keys = f"main.{quote_identifier(entity.name)}", ", ".join(KEY)
         columns = ", ".join(quote_identifier(c.name) for c in list_columns(entity))
-        self._conn.execute(f"DELETE FROM {table} WHERE ({keys}) IN (SELECT ({keys}) FROM {fed})")
+        self._conn.execute(f"DELETE FROM {table} WHERE ({keys}) IN (SELECT ({keys}) FROM {FED})")
         self._conn.execute(
-            f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {fed} SEMI JOIN "
-            f"(SELECT max(_seq) AS _seq FROM {fed} GROUP BY {keys}) USING (_seq) WHERE {OP} <> 'delete'"
+            f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {FED} SEMI JOIN "
+            f"(SELECT max(_seq) AS _seq FROM {FED} GROUP BY {keys}) USING (_seq) WHERE {OP} <> 'delete'"
         )
-        self._conn.execute(f"DROP TABLE {fed}")
+        self._conn.execute(f"DROP TABLE {FED}")
 
-    def _load(self, entity: Entity, feed: Feed, fed: str) -> int:
-        """Read the file into table ``fed``; values that do not fit become null. Returns how many."""
+    def _load(self, entity: Entity, feed: Feed, *, temporary: bool) -> int:
+        """Read the file into a table; values that do not fit become null. Returns how many."""
         import duckdb
 
+        write = partial(write_load, entity, str(feed.path), feed.longest_bytes, temporary=temporary)
         try:
-            self._conn.execute(write_load(entity, str(feed.path), feed.longest_bytes, fed, lenient=False))
+            self._conn.execute(write(lenient=False))
         except (duckdb.ConversionException, duckdb.InvalidInputException):
             # made under an older definition of a field; one such event must not withhold the others
-            self._conn.execute(write_load(entity, str(feed.path), feed.longest_bytes, fed, lenient=True))
-            row = self._conn.execute(f"SELECT sum({UNFIT})::BIGINT FROM {fed}").fetchone()
-            self._conn.execute(f"ALTER TABLE {fed} DROP COLUMN {UNFIT}")
+            self._conn.execute(write(lenient=True))
+            row = self._conn.execute(f"SELECT sum({UNFIT})::BIGINT FROM {FED}").fetchone()
+            self._conn.execute(f"ALTER TABLE {FED} DROP COLUMN {UNFIT}")
             return int(row[0]) if row else 0
         return 0
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlalchemy import Connection, text
@@ -144,6 +144,14 @@ def _build(
     """Build aside, from a copy of the published file; from nothing if it is damaged inside."""
     import duckdb
 
+    damage = (
+        duckdb.IOException,
+        duckdb.SerializationException,
+        duckdb.FatalException,
+        duckdb.InternalException,
+        duckdb.CatalogException,  # somebody dropped or changed a table
+        duckdb.BinderException,
+    )
     with db.tenant(tenant_id) as conn:
         if states is not None:
             steps = _plan(conn, ontology, tenant_id, states, wanted, rebuild=rebuild)
@@ -151,9 +159,7 @@ def _build(
                 return _Built(None, states, {name: ViewEntry(states[name].rows) for name in sorted(wanted)})
             try:
                 return _write(conn, ontology, tenant_id, work, path, steps)
-            except duckdb.OutOfMemoryException:
-                raise
-            except duckdb.Error as error:
+            except damage as error:
                 _log.warning("tenant %s: damaged views are built anew: %s", tenant_id, error)
         everything = set(ontology.entities)
         steps = _plan(conn, ontology, tenant_id, {}, everything, rebuild=True)
@@ -207,18 +213,19 @@ def _write(
         builder.finish()
     finally:
         builder.close()
-    return _Built(file, states, views)
+    return _Built(file, states, {name: replace(v, rows=states[name].rows) for name, v in views.items()})
 
 
 def _take(conn: Connection, builder: Builder, tenant_id: str, work: Path, step: _Step) -> ViewEntry:
+    """Bring one view up to date; its rows are counted when all are."""
     started = time.monotonic()
     if step.until <= step.after:
-        return ViewEntry(builder.states()[step.entity.name].rows, rebuilt=step.reset)
+        return ViewEntry(rows=0, rebuilt=step.reset)
     feed = write_feed(conn, tenant_id, step.entity, after=step.after, until=step.until, path=work / "feed")
     merge = builder.merge(step.entity, feed)
     feed.path.unlink()
     return ViewEntry(
-        rows=merge.state.rows,
+        rows=0,
         new_events=merge.new_events,
         deletes=merge.deletes,
         unfit=merge.unfit,

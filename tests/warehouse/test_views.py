@@ -55,6 +55,7 @@ def test_a_delete_removes_the_record_until_it_comes_back(write_events: Writer, a
     write_events([Event("1", None)])
     report = advance()
     assert (report.views["account"].rows, report.views["account"].deletes) == (1, 1)
+    assert (report.views["account"].new_events, report.views["account"].rebuilt) == (1, False)
     write_events([Event("2", None), Event("2", {"name": "again"}), Event("1", {"name": "back"})])
     assert read(advance().path, "SELECT name FROM account ORDER BY 1") == [("again",), ("back",)]
 
@@ -156,7 +157,8 @@ def test_a_reader_of_the_old_file_keeps_it(write_events: Writer, advance: Advanc
     with duckdb.connect() as reader:
         reader.execute(f"ATTACH '{path}' AS registry (READ_ONLY)")
         write_events([Event("2")])
-        assert advance().views["account"].rows == 2
+        entry = advance().views["account"]
+        assert (entry.rows, entry.new_events, entry.rebuilt) == (2, 1, False)
         assert reader.execute("SELECT count(*) FROM registry.account").fetchall() == [(1,)]
     assert read(path, "SELECT count(*) FROM account") == [(2,)]
 
@@ -269,3 +271,13 @@ def test_an_unknown_tenant_or_entity_is_named(
     assert not (settings.warehouse_dir / "nobody").exists()
     with pytest.raises(UnknownName, match="'account'"):
         advance_views(database, settings, ontology, tenant, ["acount"])
+
+
+def test_a_value_of_an_older_type_is_null_and_counted(write_events: Writer, advance: Advance) -> None:
+    write_events([Event("1", {"employee_count": 5, "name": "a\\b"})])
+    advance()
+    write_events([Event("2", {"employee_count": "many", "name": "c\nd"}), Event("3", {"employee_count": 7})])
+    report = advance()
+    assert (report.views["account"].unfit, report.views["account"].rebuilt) == (1, False)
+    rows = read(report.path, "SELECT employee_count, name FROM account ORDER BY _record_id")
+    assert rows == [(5, "a\\b"), (None, "c\nd"), (7, None)]
