@@ -1,0 +1,15 @@
+"""AAM, the Adaptive API Mesh: the assets that move data. ``build_defs`` is all the outside needs."""
+
+from collections.abc import Iterable
+
+from dagster import Definitions
+
+from core.connector import ConnectorSpec
+from core.ontology import Entity
+
+
+def build_defs(specs: Iterable[ConnectorSpec], entities: Iterable[Entity]) -> Definitions:
+    """Fresh definitions of ``raw/*`` for the connectors and ``canonical/*`` for the entities."""
+    from aam_assets.raw import build_raw_assets
+
+    return Definitions(assets=[*build_raw_assets(specs)])

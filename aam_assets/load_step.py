@@ -18,6 +18,7 @@ from dagster import (
     MaterializeResult,
 )
 
+from aam_assets.raw import CHECK_NAME
 from core.connector import ConnectorSpec
 from core.errors import LockBusy, MeshError, TryAgain
 from core.names import join_name, raw_key
@@ -29,8 +30,6 @@ from resources.stream_facts import StreamFacts, read_stream_facts
 if TYPE_CHECKING:
     from resources.loader import LoadReport
     from resources.stream_load import StreamReport
-
-CHECK_NAME = "schema_drift"
 
 
 def load_streams(context: AssetExecutionContext, spec: ConnectorSpec) -> Iterator[Any]:

@@ -17,11 +17,11 @@ from dagster import (
     multi_asset,
 )
 
-from aam_assets.load_step import CHECK_NAME, load_streams
 from core.connector import ConnectorSpec, StreamSpec
 from core.names import raw_key
 from resources.partitions import TENANTS
 
+CHECK_NAME = "schema_drift"
 GROUP = "aam"
 OWNERS = ["team:aam"]
 
@@ -44,6 +44,8 @@ def _build_connector(spec: ConnectorSpec) -> AssetsDefinition:
         description=f"Pulls the selected streams of {spec.title} into the lake, one load package a run.",
     )
     def load(context: AssetExecutionContext) -> Iterator[Any]:
+        from aam_assets.load_step import load_streams
+
         yield from load_streams(context, spec)
 
     return load

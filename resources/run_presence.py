@@ -7,17 +7,21 @@ machine and is given to somebody else in time; a lock of the database session do
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 from dagster import DagsterInstance
 
 from core.errors import LockBusy
 from core.names import GLOBAL_TENANT
-from resources.dagster_storage import MeshEventLog
-from resources.database import Database
+
+if TYPE_CHECKING:
+    from resources.database import Database
 
 
 def hold_run(instance: DagsterInstance, run_id: str) -> AbstractContextManager[object]:
     """Be known as the living worker of a run. An instance outside the mesh's Postgres holds nothing."""
+    from resources.dagster_storage import MeshEventLog
+
     storage = instance.event_log_storage
     if not isinstance(storage, MeshEventLog):
         return nullcontext()

@@ -5,7 +5,7 @@ Read in one transaction, for showing; who writes these is ``loads.py`` and ``sch
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, func, select
@@ -69,3 +69,18 @@ def _add_drift(conn: Connection, facts: dict[str, StreamFacts], tenant_id: str, 
     for stream, operations in conn.execute(query):
         found = facts.setdefault(stream, StreamFacts())
         found.drift.extend(op for op in map(operation_from_json, operations) if op.loud)
+
+
+def read_schemas(
+    db: Database, tenant_id: str, connectors: Iterable[str]
+) -> Mapping[tuple[str, str], TableSchema]:
+    """The newest schema of each (connector, stream) that ever landed."""
+    table = schema_versions.c
+    query = (
+        select(table.connector, table.stream, table.fields)
+        .distinct(table.connector, table.stream)
+        .where(table.tenant_id == tenant_id, table.connector.in_(list(connectors)))
+        .order_by(table.connector, table.stream, table.version.desc())
+    )
+    with db.tenant(tenant_id) as conn:
+        return {(one, stream): TableSchema.from_json(fields) for one, stream, fields in conn.execute(query)}

@@ -1,0 +1,82 @@
+"""View assets: one op for all entities, as the tenant's views are one file published at once."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from dagster import (
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    AssetSpec,
+    Failure,
+    MaterializeResult,
+    MetadataValue,
+    multi_asset,
+)
+
+from core.errors import MeshError
+from core.names import canonical_key, view_key
+from core.ontology import Entity
+from dcl_assets.common import GROUP
+from resources.asset_metadata import COLUMN_SCHEMA, ROW_COUNT, describe_view_columns
+from resources.mesh import Mesh
+from resources.partitions import TENANTS
+
+
+def build_view_assets(entities: Iterable[Entity]) -> AssetsDefinition:
+    """``views/<entity>`` for each entity."""
+    by_key = {AssetKey(view_key(entity.name)): entity for entity in entities}
+
+    @multi_asset(
+        name="views",
+        specs=[_describe(entity) for entity in by_key.values()],
+        partitions_def=TENANTS,
+        can_subset=True,
+        required_resource_keys={"mesh"},
+        description="Takes the new canonical events into the tenant's DuckDB file and publishes it.",
+    )
+    def views(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]:
+        yield from _advance(context, {key: by_key[key] for key in context.selected_asset_keys})
+
+    return views
+
+
+def _describe(entity: Entity) -> AssetSpec:
+    return AssetSpec(
+        key=AssetKey(view_key(entity.name)),
+        deps=[AssetKey(canonical_key(entity.name))],
+        description=f"{entity.description} Latest state of every record, one row each.",
+        group_name=GROUP,
+        kinds={"duckdb", "view"},
+        owners=[f"team:{entity.owner}"],
+        tags={"aos/domain": entity.domain},
+        metadata={
+            COLUMN_SCHEMA: describe_view_columns(entity),
+            "query": MetadataValue.md(f'`aos query TENANT "SELECT * FROM {entity.name} LIMIT 10"`'),
+        },
+    )
+
+
+def _advance(
+    context: AssetExecutionContext, chosen: dict[AssetKey, Entity]
+) -> Iterator[MaterializeResult[None]]:
+    from resources.warehouse import advance_views
+
+    mesh: Mesh = context.resources.mesh
+    names = [entity.name for entity in chosen.values()]
+    try:
+        report = advance_views(mesh.db, mesh.settings, mesh.ontology, context.partition_key, names)
+    except MeshError as error:
+        raise Failure(str(error), allow_retries=False) from None
+    for key, entity in chosen.items():
+        entry = report.views[entity.name]
+        metadata: dict[str, Any] = {
+            ROW_COUNT: entry.rows,
+            "new events": entry.new_events,
+            "deletes": entry.deletes,
+            "unfit values": entry.unfit,
+            "rebuilt": entry.rebuilt,
+            "seconds": round(entry.seconds, 3),
+            "file": MetadataValue.path(report.path),
+        }
+        yield MaterializeResult(asset_key=key, metadata=metadata)
