@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -104,17 +103,10 @@ def _locks_of(database: Database, tenant_id: str) -> list[str]:
 
 def _delete_files(settings: Settings, tenant_id: str) -> None:
     from resources.lake import Lake  # its storage libraries are heavy
+    from resources.view_files import delete_views
 
     Lake(settings).delete_tenant(tenant_id)
-    for path in warehouse_files(settings, tenant_id):
-        path.unlink(missing_ok=True)
-
-
-def warehouse_files(settings: Settings, tenant_id: str) -> list[Path]:
-    """The tenant's DuckDB file and what stands beside it (write-ahead log, a file being built)."""
-    check_identifier(tenant_id, "tenant")
-    found = settings.warehouse_dir.glob(f"*registry_{tenant_id}.duckdb*")
-    return sorted(path for path in found if path.name.lstrip(".").startswith(f"registry_{tenant_id}.duckdb"))
+    delete_views(settings, tenant_id)
 
 
 def owned_tables() -> list[Table]:

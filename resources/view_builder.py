@@ -205,6 +205,19 @@ def read_states(path: Path) -> dict[str, ViewState]:
         return _read_states(conn)
 
 
+def read_columns(path: Path) -> dict[str, list[str]]:
+    """Column names of every view of a published file."""
+    import duckdb
+
+    with duckdb.connect(config={"threads": 1}) as conn:
+        conn.execute(f"ATTACH {quote_literal(str(path))} AS registry (READ_ONLY)")
+        rows = conn.execute(
+            "SELECT table_name, list(column_name) FROM duckdb_columns() "
+            "WHERE database_name = 'registry' AND schema_name = 'main' GROUP BY ALL"
+        ).fetchall()
+    return dict(rows)
+
+
 def _read_states(conn: duckdb.DuckDBPyConnection) -> dict[str, ViewState]:
     rows = conn.execute(
         f"SELECT entity, seq, event_id::VARCHAR, row_count, layout FROM registry.{META_SCHEMA}.views"
