@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection as SqlConnection
 from sqlalchemy import delete, insert, select, update
@@ -241,13 +242,15 @@ def _check_credentials(spec: ConnectorSpec, given: Mapping[str, str], where: str
 def _check_base_url(spec: ConnectorSpec, base_url: str | None, where: str) -> str | None:
     if base_url is None:
         return None
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(base_url)
+    try:
+        parts = urlsplit(base_url)
+        host = parts.hostname
+    except ValueError:
+        parts, host = urlsplit(""), None
     if parts.password is not None:
         raise ConfigError("base_url contains a password", where=where, remedy="Give it as a credential")
     web = spec.kind in ("rest", "salesforce")
-    if "\0" in base_url or (web and (parts.scheme not in ("http", "https") or not parts.hostname)):
+    if "\0" in base_url or (web and (parts.scheme not in ("http", "https") or not host)):
         raise ConfigError("base_url is not usable", expected="http(s)://host/…", where=where)
     return base_url
 

@@ -23,10 +23,11 @@ from core.errors import ConfigError, LockBusy, StorageUnavailable
 from core.names import check_identifier
 from resources.embedded import DATABASE, OWNER, EmbeddedServer
 from resources.migrate import is_current, migrate
-from resources.rls import APP_ROLE, OPERATOR_ROLE
+from resources.rls import APP_ROLE, OPERATOR_ROLE, ROLES
 from resources.settings import Settings
 
 DAGSTER_SCHEMA = "dagster"
+OLDEST_POSTGRES = (17,)
 _SCOPE = text("SELECT set_config('app.tenant', :tenant, true), set_config('role', :role, true)")
 _UNREACHABLE = ("08", "53", "57P", "58")
 """SQLSTATE classes of a server that cannot work now: connection, resources, shut down, system."""
@@ -85,6 +86,7 @@ class Database:
 
     def _migrate(self) -> None:
         with self.owner() as conn:
+            self._check_version(conn)
             if is_current(conn):
                 return
         try:
@@ -97,9 +99,19 @@ class Database:
                 "the database user may not set up the mesh's tables",
                 found=str(error.orig).splitlines()[0],
                 where=_describe(self._url),
-                remedy=f"Let an administrator run: CREATE ROLE {APP_ROLE}; CREATE ROLE {OPERATOR_ROLE}; "
-                f"GRANT {APP_ROLE}, {OPERATOR_ROLE} TO {self._url.username}",
+                remedy=f"Let an administrator run: {'; '.join(f'CREATE ROLE {role}' for role in ROLES)}; "
+                f"GRANT {', '.join(ROLES)} TO {self._url.username}",
             ) from error
+
+    def _check_version(self, conn: Connection) -> None:
+        found = conn.dialect.server_version_info or (0,)
+        if found < OLDEST_POSTGRES:
+            raise StorageUnavailable(
+                "this Postgres is too old: its partitions do not share an identity column",
+                expected=f"version {OLDEST_POSTGRES[0]} or newer",
+                found=".".join(map(str, found)),
+                where=_describe(self._url),
+            )
 
     def close(self) -> None:
         """Close the pool and let go of the embedded server, as the end of the process does. Repeatable."""
@@ -107,7 +119,10 @@ class Database:
 
     @contextmanager
     def tenant(self, tenant_id: str) -> Iterator[Connection]:
-        """One transaction that sees and writes this tenant's rows only; commits when the block ends well."""
+        """One transaction that sees and writes this tenant's rows only; commits when the block ends well.
+
+        COPY into a table is refused under row-level security: use ``resources.copying.copy_into``.
+        """
         check_identifier(tenant_id, "tenant")
         with self._transaction() as conn:
             enter_tenant(conn, tenant_id)
@@ -131,7 +146,7 @@ class Database:
         try:
             with self._engine.begin() as conn:
                 yield conn
-        except DBAPIError as error:
+        except (DBAPIError, psycopg.Error) as error:
             if _is_outage(error):
                 raise self._unavailable(error) from error
             raise
@@ -274,11 +289,12 @@ def _describe(url: URL) -> str:
     return f"{place}/{url.database}"
 
 
-def _is_outage(error: DBAPIError) -> bool:
-    state = getattr(error.orig, "sqlstate", None)
-    if error.connection_invalidated or (state is None and isinstance(error.orig, psycopg.OperationalError)):
+def _is_outage(error: DBAPIError | psycopg.Error) -> bool:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(cause, "sqlstate", None)
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    return state is not None and state.startswith(_UNREACHABLE)
+    return state.startswith(_UNREACHABLE) if state else isinstance(cause, psycopg.OperationalError)
 
 
 def _holder(conn: psycopg.Connection[Any], key: int) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     Column,
     DateTime,
     Float,
@@ -251,6 +252,10 @@ canonical_streams = Table(
     *_tenant_key("seq"),
     UniqueConstraint("tenant_id", "event_id"),
     Index("ix_canonical_streams_entity", "tenant_id", "entity", "seq"),
+    # COPY goes past row-level security: inside a tenant's transaction only its rows get in
+    CheckConstraint(
+        "tenant_id = COALESCE(NULLIF(current_setting('app.tenant', true), ''), tenant_id)", name="one_tenant"
+    ),
     postgresql_partition_by="HASH (tenant_id)",
 )
 

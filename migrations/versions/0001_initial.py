@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from alembic import op
 
-from resources.rls import APP_ROLE, OPERATOR_ROLE, protect_partition, protect_table
+from resources.rls import (
+    APP_ROLE,
+    OPERATOR_ROLE,
+    PARTITIONS,
+    WRITER_ROLE,
+    protect_partition,
+    protect_table,
+)
 from resources.tables import metadata
 
 revision = "0001"
 down_revision = None
 
-PARTITIONS = 16
 LINEAGE_VIEW = """
     CREATE VIEW canonical_event_lineage WITH (security_invoker = true) AS
     SELECT tenant_id, event_id, seq, entity, record_id, op, connector, stream, load_id, set_id,
@@ -44,19 +50,12 @@ def upgrade() -> None:
 
 
 def create_roles() -> None:
-    """The owner may step into the roles but does not inherit their policies: unscoped, it sees no row."""
-    for role in (APP_ROLE, OPERATOR_ROLE):
+    for role in (APP_ROLE, OPERATOR_ROLE, WRITER_ROLE):
         op.execute(
             f"""
             DO $$ BEGIN
                 IF to_regrole('{role}') IS NULL THEN CREATE ROLE {role} NOLOGIN; END IF;
-                IF current_setting('server_version_num')::int >= 160000 THEN
-                    IF NOT pg_has_role(current_user, '{role}', 'SET') THEN
-                        EXECUTE 'GRANT {role} TO CURRENT_USER WITH INHERIT FALSE, SET TRUE';
-                    END IF;
-                ELSIF NOT pg_has_role(current_user, '{role}', 'MEMBER') THEN
-                    EXECUTE 'GRANT {role} TO CURRENT_USER';
-                END IF;
+                IF NOT pg_has_role(current_user, '{role}', 'USAGE') THEN GRANT {role} TO CURRENT_USER; END IF;
             END $$
             """
         )

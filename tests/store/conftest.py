@@ -39,7 +39,7 @@ def empty_database(superuser: Superuser, settings: Settings) -> Iterator[Setting
     name = f"scratch_{uuid.uuid4().hex[:8]}"
     with superuser() as conn:
         conn.execute(f"CREATE ROLE {name} LOGIN CREATEROLE")
-        conn.execute(f"GRANT aos_app, aos_operator TO {name} WITH ADMIN OPTION")
+        conn.execute(f"GRANT aos_app, aos_operator, aos_writer TO {name} WITH ADMIN OPTION")
         conn.execute(f"CREATE DATABASE {name} OWNER {name}")
     url = f"postgresql://{name}@/{name}?host={settings.home / 'postgres'}"
     yield load_settings(home=settings.home, database_url=url, actor="tester")

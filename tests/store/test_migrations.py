@@ -102,8 +102,8 @@ def test_a_user_who_may_not_create_roles_is_told_what_is_needed(
     assert empty_database.database_url is not None
     name = empty_database.database_url.get_secret_value().split("//")[1].split("@")[0]
     with superuser() as conn:
-        conn.execute(f"REVOKE aos_app, aos_operator FROM {name}")
-    with pytest.raises(StorageUnavailable, match=f"GRANT aos_app, aos_operator TO {name}"):
+        conn.execute(f"REVOKE aos_app, aos_operator, aos_writer FROM {name}")
+    with pytest.raises(StorageUnavailable, match=f"GRANT aos_app, aos_operator, aos_writer TO {name}"):
         Database.open(empty_database)
 
 
