@@ -150,7 +150,7 @@ def _combine(fields: list[Evidence]) -> Evidence:
         present,
         present,
         0,
-        any(one.nullable for one in fields),
+        any(one.nullable and one.present == one.parents + one.absent for one in fields),  # not the absent
         _fold({kind for one in fields for kind in one.types}),
         below,
     )

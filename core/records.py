@@ -307,7 +307,7 @@ def read_record_id(record: Any, keys: tuple[Path, ...]) -> str | None:
 def quote_record(record: Any) -> str:
     """The record as JSON text that any store takes: escaped where it must be, cut where it is too long."""
     try:
-        text = json.dumps(record, ensure_ascii=False, default=str)
+        text = _nested_text(record)
     except (RecursionError, ValueError, TypeError):
         text = f"<{_say_type(record)} that cannot be written as JSON>"
     return printable(text, MAX_QUOTED_BYTES)

@@ -110,7 +110,7 @@ class StreamLoad:
             if advanced["digest"] == self._state.get("digest"):
                 report.unchanged = report.records
                 return
-        if not report.records and self._state and self._position == self._state.get("reader", {}):
+        elif not report.records and self._state and self._position == self._state.get("reader", {}):
             return
         report.landed, report.quarantined = self._rows.rows, self._refused.rows
         evidence = columns_from_json(self._state.get("evidence", {}))

@@ -13,7 +13,8 @@ from tests.loader.fake_kind import after_cursor, pages_of
 
 ODD = {
     "id": 1, "A-b": "1", "a_b": "2", "aB": "3", "价格": "4", "عربي": "5", "é": "6", "it's": "7", 'a"b': "8",
-    "a\nb": "9", " ": "10", "a▶b": "11", "x.y": "12", "_dlt_id": "13", "_AOS_row": "14", "AB": "15", " a": "16",
+    "a\nb": "9", " ": "10", "a▶b": "11", "x.y": "12", "_dlt_id": "13", "_AOS_row": "14",
+    "AB": "15", " a": "16",
 }  # fmt: skip
 
 
@@ -24,9 +25,9 @@ def test_every_field_keeps_its_spelling_and_value(make_loading: Any) -> None:
     (row,) = loading.rows("odd")
     del row["_aos_row"], row["_aos_deleted"]
     assert row == {
-        "id": "1", "A-b": "1", "a_b": "2", "aB": "3", "价格": "4", "عربي": "5", "é": "6", "it's": "7", 'a"b': "8",
-        "a\nb": "9", " ": "10", "a▶b": "11", "x.y": "12", "x_dlt_id": "13", "x_AOS_row": "14", "AB__2": "15",
-        " a": "16",
+        "id": "1", "A-b": "1", "a_b": "2", "aB": "3", "价格": "4", "عربي": "5", "é": "6", "it's": "7",
+        'a"b': "8", "a\nb": "9", " ": "10", "a▶b": "11", "x.y": "12", "x_dlt_id": "13", "x_AOS_row": "14",
+        "AB__2": "15", " a": "16",
     }  # fmt: skip
     (load_id,) = loading.lake.loads(loading.tenant_id, "shop")
     (manifest,) = loading.lake.manifest(loading.tenant_id, "shop", load_id)
