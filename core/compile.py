@@ -38,8 +38,7 @@ class Projection:
     ``op`` VARCHAR            upsert | delete
     ``data`` VARCHAR          JSON object of the canonical fields that have a value
     ``unknown_fields`` VARCHAR JSON object of what no mapping consumed, NULL when empty
-    ``content_hash`` VARCHAR  32 hex digits: SHA-256 over entity, op, data and unknown fields; all deletes
-                              of an entity have the same, as a record that is gone has no content
+    ``content_hash`` VARCHAR  32 hex digits: SHA-256 over entity, op, data and unknown fields
     ``code``, ``reason``      why the row is refused, NULL when it is not
     ``record`` VARCHAR        the source record as JSON text
     """
@@ -239,8 +238,13 @@ def _list_judgements(field: _Field) -> list[tuple[str, str, str]]:
     return judgements
 
 
+def hash_deletion(entity: Entity) -> str:
+    """The content hash of every delete of an entity: a record that is gone has no content."""
+    return hashlib.sha256(f"{entity.name}\ndelete".encode()).hexdigest()[:HASH_DIGITS]
+
+
 def _write_hash(entity: Entity) -> str:
-    gone = quote_literal(hashlib.sha256(f"{entity.name}\ndelete".encode()).hexdigest()[:HASH_DIGITS])
+    gone = quote_literal(hash_deletion(entity))
     head = quote_literal(f"{entity.name}\nupsert\n")
     content = f"{head} || data || COALESCE(chr(10) || unknown_fields, '')"
     return f"CASE WHEN op = 'delete' THEN {gone} ELSE left(sha256({content}), {HASH_DIGITS}) END"

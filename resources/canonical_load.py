@@ -1,0 +1,187 @@
+"""One load becomes events: transformed by DuckDB, copied into Postgres, marked consumed, in one transaction.
+
+Which loads there are and in which order they go is ``resources/canonical.py``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy.sql import func
+
+from core.compile import Projection, compile_projection
+from core.connector import SnapshotDeletion
+from core.errors import StorageUnavailable
+from core.event_sql import DELETE, REFUSED, UNCHANGED, UPSERT, select_outcomes, select_refused
+from core.names import join_name
+from resources.canonical_absent import delete_absent
+from resources.canonical_copy import copy_lines, fill_events, fill_quarantine
+from resources.canonical_engine import open_load
+from resources.canonical_work import StreamWork, stream_lines
+from resources.loads import Load
+from resources.tables import loads
+
+if TYPE_CHECKING:
+    pass
+
+RECORD_MAX = 65_536
+"""Characters of a refused record that quarantine keeps."""
+
+
+@dataclass(frozen=True)
+class LoadOutcome:
+    """What came of a load: landed = events + unchanged + refused; ``deleted`` are events besides.
+
+    ``events`` counts upserts and deletes the load's rows made, ``deleted`` records absent from a snapshot.
+    ``kept``: records absent from a snapshot that were not deleted, because some rows could not be read.
+    """
+
+    landed: int = 0
+    events: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    deleted: int = 0
+    kept: int = 0
+
+
+def consume_load(conn: Connection, work: StreamWork, load: Load) -> LoadOutcome | None:
+    """Write a load's events and quarantine and mark it consumed; None when somebody else has meanwhile.
+
+    The caller's transaction has to commit. Raises MappingRefused for a set that cannot be applied,
+    StorageUnavailable when the lake does not hold what it should.
+    """
+    if not _claim(conn, work, load):
+        return None
+    files = work.lake.files(work.tenant_id, load.connector, load.stream, load.load_id)
+    projection = _project(work, open_load(work.engine, files))
+    landed = _prepare(conn, work, load, projection)
+    counts = _write_events(conn, work, load, projection)
+    refused = _write_refused(conn, work, load, projection) if counts[REFUSED] else 0
+    deleted, kept = delete_absent(conn, work, load)
+    outcome = LoadOutcome(
+        landed, counts[UPSERT] + counts[DELETE], counts[UNCHANGED], counts[REFUSED], deleted, kept
+    )
+    _check(work, load, outcome, refused)
+    _mark_consumed(conn, work, load, outcome)
+    return outcome
+
+
+def _claim(conn: Connection, work: StreamWork, load: Load) -> bool:
+    """Hold the load's row until the transaction ends; False when it is consumed."""
+    row = select(loads.c.load_id).where(*_row_of(work, load), loads.c.consumed_at.is_(None))
+    return conn.execute(row.with_for_update()).first() is not None
+
+
+def _project(work: StreamWork, columns: list[str]) -> Projection:
+    return compile_projection(
+        work.mapping_set,
+        work.entity,
+        columns,
+        primary_key=work.spec.primary_key,
+        deletion=work.spec.deletion,
+    )
+
+
+def _prepare(conn: Connection, work: StreamWork, load: Load, projection: Projection) -> int:
+    """Make tables ``keys`` (record_id, versions) and ``prior`` (record_id, prior); rows of the load."""
+    engine = work.engine
+    engine.execute(
+        "CREATE OR REPLACE TEMP TABLE keys AS SELECT record_id, count(*) AS versions "
+        f"FROM ({projection.sql}) GROUP BY record_id"
+    )
+    work.heads.advance(conn, engine)
+    heads = work.heads.relation(only="keys")
+    engine.execute(
+        f"CREATE OR REPLACE TEMP TABLE prior AS SELECT record_id, content_hash AS prior FROM {heads}"
+    )
+    found = engine.execute("SELECT COALESCE(sum(versions), 0)::BIGINT FROM keys").fetchall()
+    landed = int(found[0][0])
+    if landed != load.landed:
+        raise StorageUnavailable(
+            f"the lake does not hold load {load.load_id} as it landed",
+            expected=f"{load.landed} records",
+            found=f"{landed}",
+            where=f"{work.tenant_id}/{join_name(load.connector, load.stream)}",
+            remedy="Restore the load's files, or remove the connection and sync anew",
+        )
+    return landed
+
+
+def _write_events(conn: Connection, work: StreamWork, load: Load, projection: Projection) -> Counter[str]:
+    """Stream records that occur once in any order, then those with several versions in theirs."""
+    source = work.source_of(load.load_id)
+    counts: Counter[str] = Counter()
+    once = (
+        f"SELECT * FROM ({projection.sql}) ANTI JOIN (SELECT record_id FROM keys WHERE versions > 1) "
+        "USING (record_id) LEFT JOIN prior USING (record_id)"
+    )
+    several = (
+        "SELECT * REPLACE (CASE WHEN code IS NULL THEN lag(content_hash, 1, prior) OVER "
+        "(PARTITION BY record_id, code IS NULL ORDER BY row) END AS prior) FROM "
+        f"(SELECT * FROM ({projection.sql}) SEMI JOIN (SELECT record_id FROM keys WHERE versions > 1) "
+        "USING (record_id) LEFT JOIN prior USING (record_id)) ORDER BY row"
+    )
+    repeated = work.engine.execute("SELECT EXISTS (FROM keys WHERE versions > 1 AND record_id IS NOT NULL)")
+    queries = [once, several] if repeated.fetchall()[0][0] else [once]
+    lines = chain.from_iterable(
+        stream_lines(work.engine, select_outcomes(source, query), counts) for query in queries
+    )
+    written = copy_lines(conn, fill_events(source, work.entity.name), lines)
+    if written != counts[UPSERT] + counts[DELETE]:
+        raise _does_not_add_up(work, load, f"{counts} written as {written} events")
+    return counts
+
+
+def _write_refused(conn: Connection, work: StreamWork, load: Load, projection: Projection) -> int:
+    source = work.source_of(load.load_id)
+    query = select_refused(source, projection.sql, RECORD_MAX)
+    lines = stream_lines(work.engine, query)
+    return copy_lines(conn, fill_quarantine(source, work.entity.name), lines)
+
+
+def _is_whole(work: StreamWork, load: Load) -> bool:
+    return load.mode == "snapshot" and isinstance(work.spec.deletion, SnapshotDeletion)
+
+
+def _check(work: StreamWork, load: Load, outcome: LoadOutcome, quarantined: int) -> None:
+    accounted = outcome.events + outcome.unchanged + outcome.refused
+    if accounted != outcome.landed or quarantined != outcome.refused:
+        raise _does_not_add_up(work, load, f"{outcome}, {quarantined} in quarantine")
+
+
+def _does_not_add_up(work: StreamWork, load: Load, found: str) -> StorageUnavailable:
+    return StorageUnavailable(
+        f"the events of load {load.load_id} do not add up, so none was kept",
+        expected=f"{load.landed} records as events, unchanged or refused",
+        found=found,
+        where=f"{work.tenant_id}/{join_name(load.connector, load.stream)}",
+        remedy="Sync again; if it stays, report it",
+    )
+
+
+def _mark_consumed(conn: Connection, work: StreamWork, load: Load, outcome: LoadOutcome) -> None:
+    conn.execute(
+        update(loads)
+        .where(*_row_of(work, load))
+        .values(
+            consumed_at=func.clock_timestamp(),
+            set_id=work.mapping_set.set_id,
+            events=outcome.events,
+            unchanged=outcome.unchanged,
+            refused=outcome.refused,
+            deleted=outcome.deleted,
+        )
+    )
+
+
+def _row_of(work: StreamWork, load: Load) -> tuple[ColumnElement[bool], ...]:
+    return (
+        loads.c.tenant_id == work.tenant_id,
+        loads.c.connector == load.connector,
+        loads.c.stream == load.stream,
+        loads.c.load_id == load.load_id,
+    )

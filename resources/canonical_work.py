@@ -1,0 +1,62 @@
+"""What the parts of the canonical step share: the stream at work, and lines out of DuckDB."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.connector import StreamSpec
+from core.event_sql import EventSource
+from core.mapping import MappingSet
+from core.ontology import Entity
+from resources.canonical_heads import Heads
+from resources.lake import Lake
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+BATCH_ROWS = 8_192
+
+
+@dataclass(frozen=True)
+class StreamWork:
+    """All that the loads of one stream have in common while they are consumed."""
+
+    tenant_id: str
+    mapping_set: MappingSet
+    entity: Entity
+    spec: StreamSpec
+    lake: Lake
+    engine: duckdb.DuckDBPyConnection
+    heads: Heads
+
+    def source_of(self, load_id: str, replay: str = "") -> EventSource:
+        """What the events of a load have in common."""
+        one = self.mapping_set
+        return EventSource(self.tenant_id, one.connector, one.stream, load_id, one.set_id, replay)
+
+
+def stream_lines(
+    engine: duckdb.DuckDBPyConnection, query: str, counts: Counter[str] | None = None
+) -> Iterator[memoryview]:
+    """The bytes of the query's column ``line``, batch by batch; counts its column ``status``.
+
+    DuckDB goes on working while the caller holds a batch.
+    """
+    for batch in engine.sql(query).to_arrow_reader(BATCH_ROWS):
+        if counts is not None:
+            for entry in batch.column("status").value_counts().to_pylist():
+                counts[entry["values"]] += entry["counts"]
+        yield _read_bytes(batch.column("line"))
+
+
+def _read_bytes(lines: pa.StringArray) -> memoryview:
+    """The texts of an Arrow array one after the other, without copying; a null has no bytes."""
+    _, offsets, data = lines.buffers()
+    if offsets is None or data is None:
+        return memoryview(b"")
+    ends = memoryview(offsets).cast("i")
+    return memoryview(data)[ends[lines.offset] : ends[lines.offset + len(lines)]]
