@@ -40,7 +40,7 @@ class CursorWindow:
     """
 
     def __init__(self, format_: CursorFormat, state: dict[str, Any]) -> None:
-        self._format = format_
+        self.format = format_
         self._state = state
         self._start_value: str | None = state.get("last")
         self._start = None if self._start_value is None else read_key(self._start_value, format_)
@@ -56,11 +56,11 @@ class CursorWindow:
 
     def filter_value(self) -> str | None:
         """What to ask the source for (not below it), written in the format; None asks for everything."""
-        return None if self._start is None else write_filter(str(self._start_value), self._format)
+        return None if self._start is None else write_filter(str(self._start_value), self.format)
 
     def take(self, value: Any, record: Callable[[], Any]) -> bool:
         """Whether the record with cursor ``value`` is new. ``record`` gives the content, when needed."""
-        key = read_key(value, self._format)
+        key = read_key(value, self.format)
         if key is None:
             return True
         if self._start is None or key > self._start:
