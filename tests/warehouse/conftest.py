@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, null
 
 from core.ontology import Ontology, load_ontology
 from resources.database import Database
@@ -33,6 +33,7 @@ class Event:
 
 
 Writer = Callable[[Sequence[Event]], None]
+Advance = Callable[[], ViewReport]
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +62,7 @@ def append_events(database: Database, tenant_id: str, events: Sequence[Event]) -
             "record_id": event.record_id,
             "op": "delete" if event.data is None else "upsert",
             "data": event.data or {},
-            "unknown_fields": event.unknown,
+            "unknown_fields": null() if event.unknown is None else event.unknown,
             "content_hash": json.dumps(event.data, sort_keys=True),
             "set_id": SET_ID,
             "load_id": "1700000000.1",
@@ -75,7 +76,5 @@ def append_events(database: Database, tenant_id: str, events: Sequence[Event]) -
 
 
 @pytest.fixture
-def advance(
-    database: Database, settings: Settings, ontology: Ontology, tenant: str
-) -> Callable[[], ViewReport]:
+def advance(database: Database, settings: Settings, ontology: Ontology, tenant: str) -> Advance:
     return lambda: advance_views(database, settings, ontology, tenant)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,8 @@ from core.errors import UnknownName
 from core.ontology import Ontology
 from resources.database import Database
 from resources.settings import Settings
-from resources.warehouse import ViewReport, advance_views, rebuild_views
-from tests.warehouse.conftest import SET_ID, Event, Writer
-
-Advance = Callable[[], ViewReport]
+from resources.warehouse import advance_views, rebuild_views
+from tests.warehouse.conftest import SET_ID, Advance, Event, Writer
 
 
 def read(path: Path, sql: str) -> list[tuple[Any, ...]]:
