@@ -26,9 +26,10 @@ from core.ontology import Ontology
 from resources.canonical_heads import Heads
 from resources.canonical_load import LoadOutcome, consume_load
 from resources.canonical_work import StreamWork
-from resources.database import Database, HeldLock
+from resources.database import Database
 from resources.lake import Lake
 from resources.loads import Load, list_unconsumed
+from resources.locks import HeldLock
 from resources.registry import active_sets
 from resources.settings import Settings
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from sqlalchemy import Connection, select
 
 from core.compile import hash_deletion
 from core.connector import SnapshotDeletion
 from core.event_sql import DELETE, select_outcomes
 from core.names import quote_literal
-from resources.canonical_copy import copy_lines, fill_events
+from resources.canonical_copy import copy_events
 from resources.canonical_work import StreamWork, stream_lines
 from resources.loads import RAW, Load
 from resources.tables import quarantine
@@ -34,8 +36,9 @@ def delete_absent(conn: Connection, work: StreamWork, load: Load) -> tuple[int, 
         f"{quote_literal(hash_deletion(work.entity))} AS content_hash FROM ({absent})"
     )
     source = work.source_of(load.load_id)
-    lines = stream_lines(work.engine, select_outcomes(source, gone))
-    return copy_lines(conn, fill_events(source, work.entity.name), lines), 0
+    counts: Counter[str] = Counter()
+    copy_events(conn, work.tenant_id, stream_lines(work.engine, select_outcomes(source, gone), counts))
+    return counts[DELETE], 0
 
 
 def _select_absent(work: StreamWork, rejected: list[str | None]) -> str:

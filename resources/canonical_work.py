@@ -36,20 +36,17 @@ class StreamWork:
     def source_of(self, load_id: str, replay: str = "") -> EventSource:
         """What the events of a load have in common."""
         one = self.mapping_set
-        return EventSource(self.tenant_id, one.connector, one.stream, load_id, one.set_id, replay)
+        return EventSource(self.tenant_id, one.entity, one.connector, one.stream, one.set_id, load_id, replay)
 
 
-def stream_lines(
-    engine: duckdb.DuckDBPyConnection, query: str, counts: Counter[str] | None = None
-) -> Iterator[memoryview]:
+def stream_lines(engine: duckdb.DuckDBPyConnection, query: str, counts: Counter[str]) -> Iterator[memoryview]:
     """The bytes of the query's column ``line``, batch by batch; counts its column ``status``.
 
     DuckDB goes on working while the caller holds a batch.
     """
     for batch in engine.sql(query).to_arrow_reader(BATCH_ROWS):
-        if counts is not None:
-            for entry in batch.column("status").value_counts().to_pylist():
-                counts[entry["values"]] += entry["counts"]
+        for entry in batch.column("status").value_counts().to_pylist():
+            counts[entry["values"]] += entry["counts"]
         yield _read_bytes(batch.column("line"))
 
 

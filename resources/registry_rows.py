@@ -16,7 +16,8 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from core.mapping import FieldMapping, MappingSet, fingerprint_mappings
 from core.names import GLOBAL_TENANT
-from resources.database import Database, lock_key
+from resources.database import Database
+from resources.locks import lock_key
 from resources.tables import active_mapping_sets as active
 from resources.tables import field_mappings as fields
 from resources.tables import mapping_sets as sets

@@ -83,7 +83,10 @@ class Stage:
         """Land text records as one load; ``deleted`` are ids of tombstones after them."""
         self.number += 1
         load_id = f"{1_763_000_000 + self.number}.25"
-        marked = [*((row, False) for row in rows), *(({"id": one}, True) for one in deleted)]
+        marked: list[tuple[dict[str, Any], bool]] = [
+            *((dict(row), False) for row in rows),
+            *(({"id": one}, True) for one in deleted),
+        ]
         if marked:
             self._write(marked, connector, stream, load_id)
         row = ManifestRow(
@@ -104,7 +107,9 @@ class Stage:
         self, marked: Sequence[tuple[dict[str, Any], bool]], connector: str, stream: str, load_id: str
     ) -> None:
         names = list(dict.fromkeys(name for row, _ in marked for name in row))
-        columns = {name: pa.array([row.get(name) for row, _ in marked], pa.string()) for name in names}
+        columns: dict[str, Any] = {
+            name: pa.array([row.get(name) for row, _ in marked], pa.string()) for name in names
+        }
         columns["_aos_row"] = pa.array([str(number) for number in range(len(marked))], pa.string())
         columns["_aos_deleted"] = pa.array([gone for _, gone in marked], pa.bool_())
         folder = Path(self.settings.lake) / self.tenant_id / connector / stream
