@@ -5,7 +5,7 @@ The load itself is ``resources/loader.py``; which assets there are is ``aam_asse
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dagster import (
@@ -16,13 +16,20 @@ from dagster import (
     AssetKey,
     Failure,
     MaterializeResult,
+    MetadataValue,
 )
 
 from aam_assets.raw import CHECK_NAME
 from core.connector import ConnectorSpec
 from core.errors import LockBusy, MeshError, TryAgain
 from core.names import join_name, raw_key
-from resources.asset_metadata import COLUMN_SCHEMA, ROW_COUNT, describe_source_columns, write_list
+from resources.asset_metadata import (
+    COLUMN_SCHEMA,
+    FAILED_STREAMS,
+    ROW_COUNT,
+    describe_source_columns,
+    write_list,
+)
 from resources.connections import get_connection, mark_sync_finished, mark_sync_started
 from resources.mesh import Mesh
 from resources.stream_facts import StreamFacts, read_stream_facts
@@ -43,16 +50,16 @@ def load_streams(context: AssetExecutionContext, spec: ConnectorSpec) -> Iterato
             streams = _load(context, mesh, spec, tenant_id, chosen).streams
         facts = read_stream_facts(mesh.db, tenant_id, spec.connector)
     except MeshError as error:
-        raise _fail(context, [str(error)]) from None
+        raise _fail(context, spec, dict.fromkeys(chosen, str(error))) from None
     for name, stream in streams.items():
         if stream.error is None:
             yield _show_stream(spec, name, stream, facts.get(name, StreamFacts()))
     for name in spec.streams:
         if AssetCheckKey(_asset_key(spec, name), CHECK_NAME) in context.selected_asset_check_keys:
             yield _check_drift(spec, name, facts.get(name, StreamFacts()))
-    problems = [_say(spec, name, one.error) for name, one in streams.items() if one.error is not None]
-    if problems:
-        raise _fail(context, problems)
+    errors = {name: _say(spec, name, one.error) for name, one in streams.items() if one.error is not None}
+    if errors:
+        raise _fail(context, spec, errors)
 
 
 def _asset_key(spec: ConnectorSpec, stream: str) -> AssetKey:
@@ -106,11 +113,14 @@ def _say(spec: ConnectorSpec, stream: str, error: str) -> str:
     return error if name in error else f"{name}: {error}"
 
 
-def _fail(context: AssetExecutionContext, problems: Sequence[str]) -> Failure:
-    """One failure that says all that went wrong; trying again at once would not help."""
+def _fail(context: AssetExecutionContext, spec: ConnectorSpec, errors: Mapping[str, str]) -> Failure:
+    """One failure that says all that went wrong, by stream; trying again at once would not help."""
+    problems = list(dict.fromkeys(errors.values()))
     for problem in problems:
         context.log.error(problem)
-    return Failure("\n".join(problems), metadata={"failed": write_list(problems)}, allow_retries=False)
+    facts = {"connector": spec.connector, "errors": dict(errors)}
+    metadata = {"failed": write_list(problems), FAILED_STREAMS: MetadataValue.json(facts)}
+    return Failure("\n".join(problems), metadata=metadata, allow_retries=False)
 
 
 # --- showing ----------------------------------------------------------------------------------

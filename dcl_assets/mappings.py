@@ -19,7 +19,7 @@ from core.connector import ConnectorSpec
 from core.errors import ConfigError
 from core.names import raw_key
 from dcl_assets.common import GROUP, OWNERS
-from resources.asset_metadata import write_list
+from resources.asset_metadata import COVERAGE, write_list
 from resources.mesh import Mesh
 from resources.partitions import TENANTS
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from resources.coverage import StreamCoverage
 
 KEY = AssetKey(["mappings"])
-COVERAGE = "coverage"
-"""Metadata with a row a stream; its columns are ``_COLUMNS``."""
 _COLUMNS = TableSchema(
     [
         TableColumn("connector"),

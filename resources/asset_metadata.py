@@ -25,7 +25,10 @@ from core.view_layout import list_columns
 COLUMN_SCHEMA = "dagster/column_schema"
 COLUMN_LINEAGE = "dagster/column_lineage"
 ROW_COUNT = "dagster/row_count"
-PARTITION_ROW_COUNT = "dagster/partition_row_count"
+FAILED_STREAMS = "failed streams"
+"""Of a raw step's failure: JSON ``{"connector": …, "errors": {stream: reason}}``."""
+COVERAGE = "coverage"
+"""Of ``mappings``: a table with a row a stream."""
 
 
 def describe_source_columns(schema: TableSchema) -> DagsterTableSchema:

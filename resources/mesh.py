@@ -40,6 +40,11 @@ class Mesh:
                 self._opened[name] = open_()
             return cast(T, self._opened[name])
 
+    def offer(self, **opened: Any) -> None:
+        """Use these instead of what would be opened, by property name."""
+        with self._lock:
+            self._opened.update(opened)
+
     @property
     def db(self) -> Database:
         """Postgres; the embedded server starts if none runs."""

@@ -14,7 +14,7 @@ from core.drift import Operation, operation_from_json
 from core.schema import TableSchema
 from resources.database import Database
 from resources.schema_versions import OPEN
-from resources.tables import drift_events, loads, schema_versions
+from resources.tables import drift_events, loads, mapping_sets, schema_versions
 
 
 @dataclass
@@ -84,3 +84,17 @@ def read_schemas(
     )
     with db.tenant(tenant_id) as conn:
         return {(one, stream): TableSchema.from_json(fields) for one, stream, fields in conn.execute(query)}
+
+
+def count_events(db: Database, tenant_id: str) -> Mapping[str, int]:
+    """Canonical events of a tenant by entity, deletions included, from what the loads say they made."""
+    table, sets = loads.c, mapping_sets.c
+    made = func.coalesce(table.events, 0) + func.coalesce(table.deleted, 0)
+    query = (
+        select(sets.entity, func.sum(made))
+        .join(mapping_sets, sets.set_id == table.set_id)
+        .where(table.tenant_id == tenant_id)
+        .group_by(sets.entity)
+    )
+    with db.tenant(tenant_id) as conn:
+        return {entity: int(count) for entity, count in conn.execute(query)}

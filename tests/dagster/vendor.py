@@ -22,7 +22,7 @@ streams:
     entity: contact
     primary_key: [id]
     endpoint: {{path: /contacts}}
-    mappings: {{id: id, full_name: name, email: {{from: mail, transform: lower}}}}
+    mappings: {{id: id, name: name, email: {{from: mail, transform: lower}}}}
   companies:
     entity: account
     primary_key: [id]

@@ -1,0 +1,130 @@
+"""A whole sync through the real job, executor and Dagster instance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from dagster import DagsterEvent, DagsterInstance, JobDefinition
+
+from core.config_reader import ConfigReport
+from core.errors import UnknownName
+from definitions import build_definitions
+from resources.connections import set_status
+from resources.instance import open_instance
+from resources.mesh import Mesh
+from resources.settings import Settings
+from resources.sync import run_sync
+from resources.sync_result import SyncResult
+from tests.dagster.vendor import Vendor, run_vendor
+
+Sync = Callable[..., SyncResult]
+
+
+@pytest.fixture
+def other_vendor() -> Iterator[Vendor]:
+    with run_vendor("other") as running:
+        yield running
+
+
+@pytest.fixture
+def real_instance(settings: Settings) -> Iterator[DagsterInstance]:
+    """The instance in Postgres."""
+    with open_instance(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+def job(mesh: Mesh, vendor: Vendor, other_vendor: Vendor) -> JobDefinition:
+    """The sync job of an installation with the two vendors."""
+    specs = {one.spec.connector: one.spec for one in (vendor, other_vendor)}
+    mesh.offer(configs=ConfigReport(specs))
+    return build_definitions(mesh).resolve_job_def("sync")
+
+
+@pytest.fixture
+def sync(mesh: Mesh, real_instance: DagsterInstance, job: JobDefinition, tenant: str) -> Sync:
+    """Runs the tenant's sync."""
+
+    def run(*connectors: str, progress: Callable[[DagsterEvent], None] | None = None) -> SyncResult:
+        return run_sync(mesh, real_instance, job, tenant, list(connectors) or None, progress=progress)
+
+    return run
+
+
+def test_from_source_to_view(
+    sync: Sync, connect: Callable[..., None], vendor: Vendor, other_vendor: Vendor
+) -> None:
+    connect(vendor)
+    connect(other_vendor)
+    result = sync()
+    assert result.success, result.failures
+    assert result.total("landed") == 8
+    contacts = next(s for s in result.streams if (s.connector, s.stream) == ("vendor", "contacts"))
+    assert (contacts.mapped, contacts.unknown, contacts.schema_version) == (3, 1, 1)
+    assert result.canonical["contact"]["new events"] == 4
+    assert result.views["contact"]["dagster/row_count"] == 4
+    assert result.views["account"]["dagster/row_count"] == 2
+    again = sync()
+    assert again.success, again.failures
+    assert again.total("landed") == 0
+    assert again.canonical["contact"]["new events"] == 0
+    assert again.canonical["contact"]["dagster/row_count"] == 4
+    assert again.views["contact"]["dagster/row_count"] == 4
+
+
+def test_a_failing_connector_leaves_the_others_to_the_views(
+    sync: Sync, connect: Callable[..., None], vendor: Vendor, other_vendor: Vendor
+) -> None:
+    connect(vendor, token="wrong")
+    connect(other_vendor)
+    vendor.broken.update(vendor.data)
+    result = sync()
+    assert not result.success
+    assert list(result.failures) == ["raw_vendor"]
+    assert {s.stream for s in result.streams if s.error} == {"contacts", "companies", "notes"}
+    assert result.views["contact"]["dagster/row_count"] == 2
+
+
+def test_only_the_named_connector(
+    sync: Sync, connect: Callable[..., None], vendor: Vendor, other_vendor: Vendor
+) -> None:
+    connect(vendor)
+    connect(other_vendor)
+    result = sync("other")
+    assert {stream.connector for stream in result.streams} == {"other"}
+
+
+def test_paused_connections_are_left_out(
+    sync: Sync,
+    connect: Callable[..., None],
+    vendor: Vendor,
+    other_vendor: Vendor,
+    mesh: Mesh,
+    tenant: str,
+) -> None:
+    connect(vendor)
+    connect(other_vendor)
+    set_status(mesh.db, tenant, "vendor", "PAUSED", actor="tester")
+    result = sync()
+    assert result.success
+    assert {stream.connector for stream in result.streams} == {"other"}
+
+
+def test_unknown_names_are_told(
+    sync: Sync, mesh: Mesh, real_instance: DagsterInstance, job: JobDefinition
+) -> None:
+    with pytest.raises(UnknownName, match="no connection to sync"):
+        sync()
+    with pytest.raises(UnknownName, match="nowhere"):
+        sync("nowhere")
+    with pytest.raises(UnknownName, match="nobody"):
+        run_sync(mesh, real_instance, job, "nobody")
+
+
+def test_progress_is_heard(sync: Sync, connect: Callable[..., None], vendor: Vendor) -> None:
+    connect(vendor)
+    heard: list[str] = []
+    sync(progress=lambda event: heard.append(str(event.step_key)) if event.is_step_success else None)
+    assert heard[0] == "raw_vendor"
+    assert heard[-1] in ("views", "lineage_graph")
