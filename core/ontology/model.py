@@ -73,9 +73,9 @@ class CanonicalField:
         return self.type == "enum" and bool(self.enum) and not self.open
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Entity:
-    """A canonical entity. ``owner`` is the team that answers for its meaning."""
+    """A canonical entity. ``owner`` is the team that answers for its meaning. Equal only to itself."""
 
     name: str
     domain: str
@@ -106,7 +106,7 @@ class Entity:
         return MappingProxyType(aliases | names)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ontology:
     """All entities, and a fingerprint that changes when any definition does."""
 
