@@ -18,7 +18,8 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, insert, select, text
 
 from core.names import GLOBAL_TENANT
-from resources.database import Database, lock_key
+from resources.database import Database
+from resources.locks import lock_key
 from resources.tables import audit_log
 
 FIRST_HASH = "0" * 64

@@ -1,27 +1,25 @@
-"""Postgres: the one source of truth. Opening it, scoped transactions, locks.
+"""Postgres: the one source of truth. Opening it, transactions in a tenant's scope.
 
-Which tables there are is ``tables.py``; how rows are guarded is ``rls.py``; the server that runs when
-no other is given is ``embedded.py``.
+Which tables there are is ``tables.py``; how rows are guarded is ``rls.py``; locks are ``locks.py``; the
+server that runs when no other is given is ``embedded.py``.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, ProgrammingError
 
-from core.errors import ConfigError, LockBusy, StorageUnavailable
+from core.errors import ConfigError, StorageUnavailable
 from core.names import check_identifier
 from resources.embedded import DATABASE, OWNER, EmbeddedServer
+from resources.locks import HeldLock, hold_lock
 from resources.migrate import is_current, migrate
 from resources.rls import APP_ROLE, OPERATOR_ROLE, ROLES
 from resources.settings import Settings
@@ -31,23 +29,6 @@ OLDEST_POSTGRES = (17,)
 _SCOPE = text("SELECT set_config('app.tenant', :tenant, true), set_config('role', :role, true)")
 _UNREACHABLE = ("08", "53", "57P", "58")
 """SQLSTATE classes of a server that cannot work now: connection, resources, shut down, system."""
-
-
-@dataclass
-class HeldLock:
-    """A lock in force. ``verify()`` before an irreversible step tells if it was lost with its connection."""
-
-    name: str
-    _conn: psycopg.Connection[Any]
-
-    def verify(self) -> None:
-        """Raise StorageUnavailable if the server forgot this lock."""
-        try:
-            self._conn.execute("SELECT 1")
-        except psycopg.Error as error:
-            raise StorageUnavailable(
-                f"the lock on {self.name} was lost with its connection", remedy="Run the same again"
-            ) from error
 
 
 class Database:
@@ -169,39 +150,12 @@ class Database:
         Waits up to ``wait_s`` (default: the setting), then raises LockBusy naming the holder.
         """
         wait = self._settings.lock_wait_s if wait_s is None else wait_s
-        key = lock_key(tenant_id, name)
         try:
             conn = psycopg.connect(**_psycopg_arguments(self._url), autocommit=True)
         except psycopg.OperationalError as error:
             raise self._unavailable(error) from error
-        try:
-            self._acquire(conn, key, wait, f"{tenant_id}/{name}")
-            yield HeldLock(f"{tenant_id}/{name}", conn)
-        finally:
-            conn.close()  # a session's locks end with it
-
-    def _acquire(self, conn: psycopg.Connection[Any], key: int, wait_s: float, name: str) -> None:
-        started = time.monotonic()
-        try:
-            if wait_s > 0:
-                conn.execute(
-                    "SELECT set_config('lock_timeout', %s, false)", [f"{max(1, int(wait_s * 1000))}ms"]
-                )
-                conn.execute("SELECT pg_advisory_lock(%s)", [key])
-                return
-            row = conn.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone()
-            if row is not None and row[0]:
-                return
-        except psycopg.errors.LockNotAvailable:
-            pass
-        except psycopg.OperationalError as error:
-            raise self._unavailable(error) from error
-        raise LockBusy(
-            f"another process works on {name}",
-            found=_holder(conn, key),
-            where=f"waited {time.monotonic() - started:.1f} s",
-            remedy="Wait until it is done, or end it, and try again",
-        )
+        with closing(conn), hold_lock(conn, tenant_id, name, wait) as held:
+            yield held
 
     @property
     def dagster_url(self) -> str:
@@ -224,12 +178,6 @@ def enter_tenant(conn: Connection, tenant_id: str) -> None:
 def enter_operator(conn: Connection) -> None:
     """Move the running transaction into the operator's scope."""
     conn.execute(_SCOPE, {"tenant": "", "role": OPERATOR_ROLE})
-
-
-def lock_key(tenant_id: str, name: str) -> int:
-    """The signed 64-bit advisory lock key of (tenant, name)."""
-    digest = hashlib.blake2b(f"{tenant_id}\0{name}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
 
 
 def _build_engine(url: URL) -> Engine:
@@ -295,15 +243,3 @@ def _is_outage(error: DBAPIError | psycopg.Error) -> bool:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     return state.startswith(_UNREACHABLE) if state else isinstance(cause, psycopg.OperationalError)
-
-
-def _holder(conn: psycopg.Connection[Any], key: int) -> str | None:
-    row = conn.execute(
-        "SELECT a.application_name, a.pid, a.backend_start "
-        "FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
-        "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "
-        "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-        "AND ((l.classid::bigint << 32) | l.objid::bigint) = %s",
-        [key],
-    ).fetchone()
-    return None if row is None else f"'{row[0]}' (connection {row[1]}) since {row[2]:%Y-%m-%d %H:%M:%S %Z}"

@@ -21,11 +21,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import psycopg
 
 from core.errors import StorageUnavailable
+from resources.server_user import identity, let_in, server_user
 
 SUPERUSER = "postgres"
 DATABASE = "aos"
@@ -86,6 +86,9 @@ class EmbeddedServer:
         """Let go; stop the server if nobody else holds it. Harmless when called twice or after a fork."""
         if self._hold is None or self._pid != os.getpid():
             return
+        if not self.folder.exists():  # somebody removed the home; the server ends by itself
+            self._drop_hold()
+            return
         with self._exclusively():
             self._drop_hold()
             last = os.open(self._holders, os.O_RDWR | os.O_CREAT, 0o600)
@@ -142,13 +145,13 @@ class EmbeddedServer:
                 where=str(self.folder),
                 remedy="Move it away, or set AOS_HOME to another folder",
             )
-        user = _server_user(None)
+        user = server_user(None)
         making = self.folder.with_name(self.folder.name + ".new")
         shutil.rmtree(making, ignore_errors=True)
         making.mkdir(mode=0o700)
         if user is not None:
             os.chown(making, user, pwd.getpwuid(user).pw_gid)
-        self._allow(user)
+        let_in(user, _programs(), self.folder.parent)
         options = ("--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "-U", SUPERUSER)
         self._run("initdb", (*options, "-D", str(making)), user)
         if self.folder.exists():
@@ -156,8 +159,8 @@ class EmbeddedServer:
         making.rename(self.folder)
 
     def _launch(self) -> None:
-        user = _server_user(self.folder)
-        self._allow(user)
+        user = server_user(self.folder)
+        let_in(user, _programs(), self.folder.parent)
         _make_socket_dir(self.socket_dir, self.folder, user)
         given = {**SERVER_SETTINGS, "unix_socket_directories": str(self.socket_dir)}
         options = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in given.items())
@@ -187,7 +190,7 @@ class EmbeddedServer:
     def _stop(self) -> None:
         if (self.folder / "postmaster.pid").exists():
             arguments = ("stop", "-w", "-m", "fast", "-t", str(START_WAIT_S), "-D", str(self.folder))
-            self._run("pg_ctl", arguments, _server_user(self.folder))
+            self._run("pg_ctl", arguments, server_user(self.folder))
 
     def _forget_dead_postmaster(self) -> None:
         """Remove a pid file whose number now belongs to another process: Postgres would refuse to start."""
@@ -197,16 +200,6 @@ class EmbeddedServer:
             pid_file.unlink(missing_ok=True)
             for name in (SOCKET_NAME, SOCKET_NAME + ".lock"):
                 (self.socket_dir / name).unlink(missing_ok=True)
-
-    def _allow(self, user: int | None) -> None:
-        """As root the server runs as another user, who must reach its programs and the data folder."""
-        if user is None:
-            return
-        probe = [str(_programs() / "postgres"), "--version"]
-        if subprocess.run(probe, **_identity(user), cwd="/", capture_output=True, check=False).returncode:
-            _open_tree(_programs().parent)
-            _open_way(_programs().parent)
-        _open_way(self.folder.parent)
 
     def _run(self, program: str, arguments: Sequence[str], user: int | None) -> None:
         command = [str(_programs() / program), *arguments]
@@ -218,7 +211,7 @@ class EmbeddedServer:
                     stdout=output,
                     stderr=output,
                     cwd="/",
-                    **_identity(user),
+                    **identity(user),
                     env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "PGTZ": "UTC"},
                     timeout=START_WAIT_S + 10,
                     check=False,
@@ -289,52 +282,6 @@ def _make_socket_dir(path: Path, folder: Path, user: int | None) -> None:
             where=str(path),
             remedy="Remove it, or set AOS_HOME to a shorter path",
         )
-
-
-def _server_user(folder: Path | None) -> int | None:
-    """The user id the server must run as when this process is root, else None: the data folder's owner."""
-    if os.geteuid() != 0:
-        return None
-    if folder is not None:
-        return folder.stat().st_uid
-    for name in ("pgserver", "postgres"):
-        if (found := _user_id(name)) is not None:
-            return found
-    created = shutil.which("useradd") and subprocess.run(
-        ["useradd", "--system", "--shell", "/usr/sbin/nologin", "pgserver"], capture_output=True, check=False
-    )
-    found = _user_id("pgserver") if created else None
-    return found if found is not None else _user_id("nobody")
-
-
-def _identity(user: int | None) -> dict[str, Any]:
-    """How subprocess runs as that user: no group of root's stays, which would count before 'others'."""
-    if user is None:
-        return {}
-    return {"user": user, "group": pwd.getpwuid(user).pw_gid, "extra_groups": []}
-
-
-def _user_id(name: str) -> int | None:
-    try:
-        return pwd.getpwnam(name).pw_uid
-    except KeyError:
-        return None
-
-
-def _open_way(path: Path) -> None:
-    """Let others pass through (not list) the folders from the root down to ``path``."""
-    for folder in (path, *path.parents):
-        mode = folder.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            folder.chmod(mode | stat.S_IXOTH)
-
-
-def _open_tree(path: Path) -> None:
-    for entry in (path, *path.rglob("*")):
-        if not entry.is_symlink():
-            mode = entry.stat().st_mode
-            runs = stat.S_IXOTH if mode & stat.S_IXUSR else 0
-            entry.chmod(mode | stat.S_IROTH | runs)
 
 
 def _first_number(path: Path) -> int | None:

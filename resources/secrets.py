@@ -20,7 +20,8 @@ from sqlalchemy.exc import DBAPIError
 from core.errors import CredentialError, LockBusy, UnknownName
 from core.names import GLOBAL_TENANT, join_name
 from resources.audit import record
-from resources.database import Database, enter_operator, enter_tenant, lock_key
+from resources.database import Database, enter_operator, enter_tenant
+from resources.locks import lock_key
 from resources.master_key import KeyRing, MasterKey
 from resources.settings import Settings
 from resources.tables import connections, credentials, oauth_tokens, tenants
@@ -201,7 +202,9 @@ class SecretStore:
         row |= self._seal(conn, {"access_token": token.access_token}, context)
         change = {name: row[name] for name in row if name not in ("tenant_id", "connector")}
         keys = ["tenant_id", "connector"]
-        conn.execute(upsert(oauth_tokens).values(**row).on_conflict_do_update(index_elements=keys, set_=change))
+        conn.execute(
+            upsert(oauth_tokens).values(**row).on_conflict_do_update(index_elements=keys, set_=change)
+        )
 
     # --- the key -------------------------------------------------------------------------------
 

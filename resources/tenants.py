@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -20,7 +22,6 @@ ACTIVE = "ACTIVE"
 REMOVING = "REMOVING"
 KEPT_TABLES = ("audit_log",)
 """What outlives a tenant: the trail of what was done, the removal included."""
-TENANT_LOCKS = ("canonical", "views")
 
 
 @dataclass(frozen=True)
@@ -98,15 +99,22 @@ def _mark_removing(database: Database, tenant_id: str, actor: str) -> None:
 def _locks_of(database: Database, tenant_id: str) -> list[str]:
     with database.tenant(tenant_id) as conn:
         connectors = conn.execute(select(connections.c.connector)).scalars().all()
-    return sorted(connectors) + list(TENANT_LOCKS)
+    return ["sync", *sorted(connectors), "canonical", "views"]
 
 
 def _delete_files(settings: Settings, tenant_id: str) -> None:
     from resources.lake import Lake  # its storage libraries are heavy
-    from resources.view_files import delete_views
 
     Lake(settings).delete_tenant(tenant_id)
-    delete_views(settings, tenant_id)
+    for folder in tenant_folders(settings, tenant_id):
+        if folder.exists():
+            shutil.rmtree(folder)
+
+
+def tenant_folders(settings: Settings, tenant_id: str) -> tuple[Path, ...]:
+    """The tenant's local folders besides the lake's: its views, and what a killed load left."""
+    check_identifier(tenant_id, "tenant")
+    return settings.warehouse_dir / tenant_id, settings.home / "work" / tenant_id
 
 
 def owned_tables() -> list[Table]:

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import insert, select, text
 
 from core.errors import LockBusy, StorageUnavailable
-from resources.database import Database, lock_key
+from resources.database import Database
+from resources.locks import lock_key
 from resources.settings import Settings, load_settings
 from resources.tables import tenants
 from tests.store.conftest import Script, Superuser
