@@ -80,13 +80,6 @@ def publish(built: Path, path: Path) -> None:
     _sync(path.parent)
 
 
-def delete_views(settings: Settings, tenant_id: str) -> None:
-    """Delete the tenant's file and all that was built beside it; again is no error."""
-    folder = find_registry(settings, tenant_id).parent
-    if folder.exists():
-        shutil.rmtree(folder)
-
-
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
