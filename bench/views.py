@@ -43,7 +43,7 @@ def measure_full(records: int = RECORDS) -> Iterator[Measure]:
         value = _time(lambda: _rebuild(workspace))
         baseline = _time_plain_load(find_registry(workspace.settings, TENANT), workspace.settings.home)
     note = (
-        f"{records:,} events in Postgres to a published file; baseline: DuckDB from parquet of the same rows; "
+        f"{records:,} events in Postgres to a published file; baseline: DuckDB loading the same rows; "
         "limit 10 s"
     )
     yield compare("views_full", value, baseline, "s", note)
