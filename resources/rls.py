@@ -30,7 +30,10 @@ _MINE = f"tenant_id = NULLIF(current_setting('{TENANT_SETTING}', true), '') AND 
 
 
 def protect_table(table: str) -> Iterator[str]:
-    """DDL that puts the rule on one table: policies for both roles, forced, with grants."""
+    """DDL that puts the rule on one table: policies for both roles, forced, with grants.
+
+    Revisions call this: after a change here, one more has to put the new rule on the tables there are.
+    """
     write = "SELECT, INSERT" if table in APPEND_ONLY else "SELECT, INSERT, UPDATE, DELETE"
     readable = f"({_MINE}) OR tenant_id = '*'" if table in GLOBALLY_READABLE else _MINE
     yield f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"

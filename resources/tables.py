@@ -1,5 +1,7 @@
 """The Postgres tables, declared once; ``migrations/`` builds exactly these (a test compares them).
 
+A change here needs a new revision in ``migrations/versions/``; a new table calls ``rls.protect_table``.
+
 Every table with ``tenant_id`` has forced row-level security, applied by ``resources/rls.py``.
 """
 

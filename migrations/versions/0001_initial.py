@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
+from migrations.initial_tables import TABLES, create_tables
 from resources.rls import (
     APP_ROLE,
     OPERATOR_ROLE,
@@ -12,7 +13,6 @@ from resources.rls import (
     protect_partition,
     protect_table,
 )
-from resources.tables import metadata
 
 revision = "0001"
 down_revision = None
@@ -34,9 +34,9 @@ REFUSE_CHANGE = """
 def upgrade() -> None:
     create_roles()
     op.execute("CREATE SCHEMA IF NOT EXISTS dagster")
-    metadata.create_all(op.get_bind(), checkfirst=False)
-    for table in metadata.sorted_tables:
-        run(protect_table(table.name))
+    create_tables()
+    for table in TABLES:
+        run(protect_table(table))
     for number in range(PARTITIONS):
         name = f"canonical_streams_p{number:02d}"
         op.execute(
@@ -81,5 +81,6 @@ def run(statements: object) -> None:
 
 def downgrade() -> None:
     op.execute("DROP VIEW canonical_event_lineage")
-    metadata.drop_all(op.get_bind())
+    for table in reversed(TABLES):
+        op.drop_table(table)
     op.execute("DROP FUNCTION refuse_audit_change()")
