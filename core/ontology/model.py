@@ -48,7 +48,8 @@ class CanonicalField:
     ``identity`` marks what identifies the real-world thing (not the record): a domain, an address of
     e-mail, a tax number. It is evidence, not a unique key. ``references`` are the entities an id may
     point to. ``enum`` are the canonical values; when ``open``, vendors may add their own.
-    ``currency`` names the sibling field that holds an amount's currency code.
+    ``currency`` names the sibling field that holds an amount's currency code. ``aliases`` are what vendors
+    call it; ``opposites`` what they call its negation, to be mapped with ``invert_boolean``.
     """
 
     name: str
@@ -66,6 +67,7 @@ class CanonicalField:
     min: float | None = None
     max: float | None = None
     aliases: tuple[str, ...] = ()
+    opposites: tuple[str, ...] = ()
 
     @property
     def is_closed(self) -> bool:
@@ -100,7 +102,7 @@ class Entity:
 
     @cached_property
     def spellings(self) -> Mapping[str, str]:
-        """Field name by every spelling, aliases included; unambiguous within the entity."""
+        """Field name by every spelling: names and aliases, not opposites. Unambiguous in the entity."""
         names = {f.name: f.name for f in self.fields.values()}
         aliases = {alias: f.name for f in self.fields.values() for alias in f.aliases}
         return MappingProxyType(aliases | names)

@@ -140,6 +140,7 @@ _FIELD: dict[str, Callable[[_Value], Any]] = {
     "min": _Value.number,
     "max": _Value.number,
     "aliases": _read_aliases,
+    "opposites": _read_aliases,
 }
 _ONLY_FOR: dict[str, frozenset[str]] = {
     "enum": frozenset({"enum"}),
@@ -150,6 +151,7 @@ _ONLY_FOR: dict[str, frozenset[str]] = {
     "max": NUMBER_TYPES,
     "format": TEXT_TYPES,
     "references": frozenset({"string"}),
+    "opposites": frozenset({"boolean"}),
 }
 """Keys that make sense for some types only."""
 
@@ -240,7 +242,7 @@ def _check_entity(entity: Entity, root: _Value) -> None:
         root.refuse("no field is required", expected="'required: true' on at least one")
     owner: dict[str, str] = dict.fromkeys(entity.fields, "")
     for field in entity.fields.values():
-        for alias in field.aliases:
+        for alias in (*field.aliases, *field.opposites):
             if alias in owner:
                 other = owner[alias] or alias
                 places[field.name].refuse(f"alias {alias!r} belongs to field {other!r} already")

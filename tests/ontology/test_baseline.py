@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.baseline import baseline_mappings, check_mappings
+from core.config_reader import load_configs
 from core.connector import MappingSpec, StreamSpec, Table
 from core.errors import ConfigError, MappingRefused
 from core.mapping import TRANSFORMS, FieldMapping
@@ -165,3 +167,14 @@ def test_any_mapping_is_judged_without_a_crash(
     mapping = FieldMapping(target, tuple(sources), transform, args)
     problem = find_problem(mapping, OPPORTUNITY.field(target))
     assert problem is None or problem.problem
+
+
+def test_what_ships_stands(project_root: Path) -> None:
+    report = load_configs([project_root / "connector_configs"])
+    assert report.errors == []
+    for connector, spec_ in report.specs.items():
+        for name, stream in spec_.streams.items():
+            mappings = baseline_mappings(stream, ONTOLOGY, f"{connector}/{name}")
+            assert bool(mappings) == (stream.entity is not None), f"{connector}/{name}"
+            if stream.entity is not None:
+                check_mappings(mappings, ONTOLOGY.entity(stream.entity))

@@ -78,6 +78,12 @@ def test_common_spellings_lead_to_their_field(
     assert ontology.entity(entity).spellings[spelling] == field
 
 
+def test_a_negated_name_is_no_alias(ontology: Ontology) -> None:
+    product = ontology.entity("product")
+    assert "is_inactive" in product.field("is_active").opposites
+    assert "is_inactive" not in product.spellings
+
+
 def test_personal_data_is_marked(ontology: Ontology) -> None:
     for name in ("contact", "lead", "employee", "candidate", "user", "customer"):
         for field in ontology.entity(name).fields.values():

@@ -53,6 +53,7 @@ INVALID = [
     ("enum: [open, closed]", "enum: [Open]", r"enum values are lower case"),
     ("enum: [open, closed]", "open: true\n    min: 1", r"'min' does not fit type enum"),
     ("description: Key", "description: Key\n    references: [thin]", r"missing entity 'thin'.*'thing'"),
+    ("description: Key", "description: Key\n    opposites: [x]", r"'opposites' does not fit type string"),
     ("description: Key", "description: Key\n    format: uuid", r"expected domain, iban"),
     ("description: Key", "description:", r"needs a text.*found nothing"),
     ("aliases: [object]", "aliases: object", r"needs a list.*found 'object'"),
