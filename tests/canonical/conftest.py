@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,9 +20,10 @@ from core.ontology import load_ontology
 from resources.canonical import CanonicalReport, advance_canonical
 from resources.database import Database
 from resources.lake import Lake, ManifestRow
-from resources.loads import register_load
+from resources.loads import register_load, register_quarantine
 from resources.registry import publish_set
 from resources.settings import Settings
+from resources.tenants import add_tenant
 
 MAPPINGS = (
     FieldMapping("id", ("id",)),
@@ -125,6 +127,16 @@ class Stage:
         with self.database.tenant(self.tenant_id) as conn:
             return [tuple(row) for row in conn.execute(text(statement))]
 
+    def query_write(self, statement: str) -> None:
+        with self.database.tenant(self.tenant_id) as conn:
+            conn.execute(text(statement))
+
+    def refuse(self, load_id: str, record_id: str | None) -> None:
+        """Put a record into raw quarantine, as the loader does."""
+        row = {"stream": "accounts", "record_id": record_id, "code": "x", "reason": "x", "record": "{}"}
+        with self.database.tenant(self.tenant_id) as conn:
+            register_quarantine(conn, self.tenant_id, "shop", load_id, [[row]])
+
     def events(self) -> list[tuple[str, str, str | None]]:
         """(op, record_id, name) in order."""
         rows = self.query("SELECT op, record_id, data ->> 'name' FROM canonical_streams ORDER BY seq")
@@ -133,7 +145,18 @@ class Stage:
 
 @pytest.fixture
 def stage(database: Database, settings: Settings, tenant: str) -> Stage:
-    made = Stage(database, settings, tenant, {"shop": build_spec()})
+    return _open_stage(database, settings, tenant)
+
+
+@pytest.fixture
+def stage_of_another(database: Database, settings: Settings) -> Stage:
+    tenant_id = f"t-{uuid.uuid4().hex[:12]}"
+    add_tenant(database, tenant_id, "Another", "tester")
+    return _open_stage(database, settings, tenant_id)
+
+
+def _open_stage(database: Database, settings: Settings, tenant_id: str) -> Stage:
+    made = Stage(database, settings, tenant_id, {"shop": build_spec()})
     made.publish()
     return made
 
