@@ -7,6 +7,7 @@ How packages are written is ``resources/loader.py``.
 
 from __future__ import annotations
 
+import json
 import posixpath
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
@@ -25,6 +26,8 @@ SCHEMA_NAME = "raw"
 """Name of the dlt source; part of each marker's name."""
 MANIFEST = "_aos_manifest"
 QUARANTINE = "_aos_quarantine"
+STATE = "aos"
+"""Key of a stream's state in its dlt resource state; the value is JSON text, which dlt leaves alone."""
 _MARKERS = "_dlt_loads"
 _STATES = "_dlt_pipeline_state"
 
@@ -105,16 +108,32 @@ class Lake:
         """Remove every file of a tenant's connector. May be repeated."""
         self._remove(self._folder(tenant_id, connector))
 
-    def drop_unmarked_states(self, tenant_id: str, connector: str) -> None:
-        """Remove reading positions saved for a load that never completed.
+    def restore_states(self, tenant_id: str, connector: str) -> dict[str, str]:
+        """The streams' states as the newest complete load left them: stream → JSON text.
 
-        dlt writes the position before the marker; killed in between, the next run would start after
-        records that do not count.
+        States saved for a load that never completed are removed: dlt writes the state before the marker,
+        and killed in between, the next run would start after records that do not count.
         """
-        states = self._list(self._folder(tenant_id, connector, _STATES))
-        if states:
-            done = set(self.loads(tenant_id, connector))
-            self._delete([path for path in states if _load_of_state(path) not in done])
+        saved = {
+            _load_of_state(path): path for path in self._list(self._folder(tenant_id, connector, _STATES))
+        }
+        if not saved:
+            return {}
+        done = set(self.loads(tenant_id, connector))
+        self._delete([path for load_id, path in saved.items() if load_id not in done])
+        complete = order_load_ids(saved.keys() & done)
+        return self._read_states(saved[complete[-1]]) if complete else {}
+
+    def _read_states(self, path: str) -> dict[str, str]:
+        from dlt.common.versioned_state import decompress_state
+
+        try:
+            saved = json.loads(self._opened[0].read_text(path, encoding="utf-8"))
+        except OSError as error:
+            raise self._unavailable(error) from error
+        sources = decompress_state(saved["state"]).get("sources", {})
+        streams = sources.get(SCHEMA_NAME, {}).get("resources", {})
+        return {name: one[STATE] for name, one in streams.items() if STATE in one}
 
     def drop_unmarked_files(self, tenant_id: str, connector: str) -> int:
         """Remove the files of loads that never completed; under the connector's lock only; how many."""

@@ -1,8 +1,9 @@
 """One load of one connection: source → guarded text → dlt load package in the lake → settled in Postgres.
 
-What a stream does with its pages is ``stream_load.py``; what follows from a complete load is
-``settling.py``. Killed at any point and run again, every record is in exactly one load that counts: dlt's
-working folder is new for each run, and everything the next run needs comes back from the lake.
+What a stream does with its pages is ``stream_load.py``, how a package is written ``dlt_source.py``, what
+follows from a complete one ``settling.py``. Killed at any point and run again, every record is in exactly
+one load that counts: dlt's working folder is new for each run, and everything the next run needs comes
+back from the lake.
 """
 
 from __future__ import annotations
@@ -10,33 +11,27 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from core.connector import ConnectorSpec
-from core.errors import CredentialError, MeshError, SourceUnavailable, StorageUnavailable, UnknownName
+from core.errors import CredentialError, MeshError, SourceUnavailable, UnknownName
 from core.names import join_name
 from resources.connections import get_connection
 from resources.connectors.base import Reader, SourceContext, open_reader
 from resources.database import Database
-from resources.lake import SCHEMA_NAME, Lake
+from resources.dlt_source import RunPipeline, build_pipeline, build_source, cannot_write, run_pipeline
+from resources.lake import Lake
 from resources.secrets import SecretStore
 from resources.settings import Settings
 from resources.settling import SettledLoad, settle_loads
 from resources.stream_load import StreamLoad, StreamReport
 from resources.tenants import require_tenant
 
-if TYPE_CHECKING:
-    from dlt import Pipeline
-    from dlt.sources import DltResource, DltSource
-
 log = logging.getLogger(__name__)
-
-RunPipeline = Callable[["DltSource", "Pipeline"], object]
 
 
 @dataclass
@@ -66,143 +61,29 @@ def load_connector(
     """Load what is new in ``streams`` (default all) of a tenant's connection, and settle it.
 
     A stream that fails has its reason in the report and lands nothing; the others land. ``run`` runs the
-    pipeline in another way than ``pipeline.run(source)``. Raises UnknownName, CredentialError, ConfigError
-    before anything is read, LockBusy when another process loads the same connection, StorageUnavailable.
+    pipeline in another way than ``pipeline.run(source)``; it is not called when nothing is new. Raises
+    UnknownName, CredentialError or ConfigError before anything is read, LockBusy when another process loads
+    the same connection, StorageUnavailable.
     """
     require_tenant(db, tenant_id)
     chosen = _choose_streams(spec, streams)
-    with db.lock(tenant_id, spec.connector) as lock:
-        context = _describe_source(db, secrets, spec, tenant_id)
+    connector = spec.connector
+    report = LoadReport(tenant_id, connector, {stream: StreamReport() for stream in chosen})
+    with db.lock(tenant_id, connector) as lock:
+        context = describe_source(db, secrets, spec, tenant_id)
         lake = Lake(settings)
-        report = LoadReport(tenant_id, spec.connector)
-        with _working_folder(settings, lake, tenant_id, spec.connector) as folder:
-            settle_loads(db, lake, tenant_id, spec.connector)
-            lake.drop_unmarked_states(tenant_id, spec.connector)
+        with _working_folder(settings, lake, tenant_id, connector) as folder:
+            settle_loads(db, lake, tenant_id, connector)
+            states = lake.restore_states(tenant_id, connector)
             with closing(open_reader(context)) as reader:
-                source = build_source(reader, spec, chosen, report, folder, before_landing=lock.verify)
-                pipeline = build_pipeline(settings, tenant_id, spec.connector, folder)
-                _run(source, pipeline, run, settings)
-        _tell(report, settle_loads(db, lake, tenant_id, spec.connector))
+                loads = [StreamLoad(spec, name, states.get(name), folder / "spool") for name in chosen]
+                fresh = _read_streams(reader, loads, report)
+            if fresh:
+                lock.verify()
+                pipeline = build_pipeline(settings, tenant_id, connector, folder)
+                run_pipeline(build_source(fresh), pipeline, run, settings.lake)
+                _tell(report, fresh, settle_loads(db, lake, tenant_id, connector))
     return report
-
-
-def build_source(
-    reader: Reader,
-    spec: ConnectorSpec,
-    streams: Sequence[str],
-    report: LoadReport,
-    folder: Path,
-    before_landing: Callable[[], None] | None = None,
-) -> DltSource:
-    """A dlt source with one resource a stream; ``report`` is filled while it runs.
-
-    ``folder`` takes what does not fit in memory. ``before_landing`` is called before a stream's first rows
-    are handed over, and may raise to stop the load.
-    """
-    from dlt import Schema
-    from dlt.sources import DltSource
-
-    health = _Health()
-    resources = []
-    for stream in streams:
-        report.streams[stream] = StreamReport()
-        read = partial(_read_stream, reader, spec, stream, report, folder / "spool", health, before_landing)
-        resources.append(_build_resource(stream, read))
-    return DltSource(Schema(SCHEMA_NAME), SCHEMA_NAME, resources)
-
-
-def _build_resource(stream: str, read: Callable[[], Iterator[Any]]) -> DltResource:
-    import dlt
-
-    def rows() -> Iterator[Any]:  # dlt wants a function of its own kind
-        yield from read()
-
-    return dlt.resource(rows, name=stream, write_disposition="append", file_format="parquet")
-
-
-def build_pipeline(settings: Settings, tenant_id: str, connector: str, workdir: Path) -> Pipeline:
-    """A pipeline into the tenant's part of the lake, its working files under ``workdir``."""
-    import dlt
-    from dlt.common.destination.configuration import ParquetFormatConfiguration
-    from dlt.destinations import filesystem
-
-    _configure_dlt()
-    destination = filesystem(
-        bucket_url=f"{settings.lake}/{tenant_id}",
-        warn_unsafe_layout_separators=False,
-        naming_convention="resources.lake_naming",
-        preferred_loader_file_format="parquet",
-        parquet_format=ParquetFormatConfiguration(compression="zstd"),
-    )
-    return dlt.pipeline(
-        pipeline_name=f"{tenant_id}--{connector}",
-        pipelines_dir=str(workdir / "dlt"),
-        destination=destination,
-        dataset_name=connector,
-    )
-
-
-@cache
-def _configure_dlt() -> None:
-    """What dlt takes from its configuration only, once a process."""
-    import dlt
-
-    dlt.config["runtime.dlthub_telemetry"] = False
-    dlt.config["extract.next_item_mode"] = "fifo"  # one stream's rows wait in the spool, not everybody's
-
-
-# --- reading ----------------------------------------------------------------------------------
-
-
-class _Health:
-    """Whether the source still deserves requests: one refusal of credentials, or silence, ends it."""
-
-    def __init__(self) -> None:
-        self.answered = False
-        self.silent_streams = 0
-        self.broken: str | None = None
-
-    def note(self, error: MeshError) -> None:
-        """A stream failed. A source that answered before keeps its other streams."""
-        if isinstance(error, SourceUnavailable) and not self.answered:
-            self.silent_streams += 1
-        if isinstance(error, CredentialError) or self.silent_streams > 1:
-            self.broken = str(error)
-
-
-def _read_stream(
-    reader: Reader,
-    spec: ConnectorSpec,
-    stream: str,
-    report: LoadReport,
-    folder: Path,
-    health: _Health,
-    before_landing: Callable[[], None] | None,
-) -> Iterator[Any]:
-    import dlt
-
-    if health.broken is not None:
-        report.streams[stream].error = health.broken
-        return
-    load = StreamLoad(spec, stream, dlt.current.resource_state(), folder)
-    report.streams[stream] = load.report
-    where = join_name(spec.connector, stream)
-    log.info("%s/%s: reading", report.tenant_id, where)
-    try:
-        load.read(reader)
-    except MeshError as error:
-        health.note(error)
-        load.report.error = str(error)
-        log.warning("%s/%s: %s", report.tenant_id, where, error)
-        return
-    health.answered = True
-    first = True
-    for table, rows in load.finish():
-        if first and before_landing is not None:
-            before_landing()
-        first = False
-        yield rows if table == stream else dlt.mark.with_table_name(rows, table)
-    log.info("%s/%s: %d records read", report.tenant_id, where, load.report.records)
 
 
 def _choose_streams(spec: ConnectorSpec, streams: Sequence[str] | None) -> list[str]:
@@ -216,9 +97,10 @@ def _choose_streams(spec: ConnectorSpec, streams: Sequence[str] | None) -> list[
     return chosen
 
 
-def _describe_source(
+def describe_source(
     db: Database, secrets: SecretStore, spec: ConnectorSpec, tenant_id: str
 ) -> SourceContext:
+    """What a kind needs to read a tenant's source: spec, address, credentials, options."""
     connection = get_connection(db, tenant_id, spec.connector)
     return SourceContext(
         tenant_id=tenant_id,
@@ -228,9 +110,6 @@ def _describe_source(
         options=connection.options,
         access_token=partial(secrets.access_token, tenant_id, spec.connector),
     )
-
-
-# --- running ----------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -245,7 +124,7 @@ def _working_folder(settings: Settings, lake: Lake, tenant_id: str, connector: s
         place.mkdir(parents=True)
         folder = Path(tempfile.mkdtemp(dir=place))
     except OSError as error:
-        raise _storage_error(error, str(place)) from error
+        raise cannot_write(error, str(place)) from error
     try:
         yield folder
     except BaseException:
@@ -255,45 +134,55 @@ def _working_folder(settings: Settings, lake: Lake, tenant_id: str, connector: s
     shutil.rmtree(place, ignore_errors=True)
 
 
-def _run(source: DltSource, pipeline: Pipeline, run: RunPipeline | None, settings: Settings) -> None:
-    from dlt.pipeline.exceptions import PipelineStepFailed
-
-    try:
-        if run is not None:
-            run(source, pipeline)
+def _read_streams(reader: Reader, loads: Sequence[StreamLoad], report: LoadReport) -> list[StreamLoad]:
+    """Read one stream after the other; those that have something to land."""
+    health = _Health()
+    fresh = []
+    for load in loads:
+        report.streams[load.stream] = load.report
+        where = f"{report.tenant_id}/{join_name(report.connector, load.stream)}"
+        if health.broken is not None:
+            load.report.error = health.broken
+            continue
+        log.info("%s: reading", where)
+        try:
+            if load.read(reader):
+                fresh.append(load)
+        except MeshError as error:
+            health.note(error)
+            load.report.error = str(error)
+            log.warning("%s: %s", where, error)
+        except OSError as error:
+            raise cannot_write(error, "the working folder") from error
         else:
-            pipeline.run(source).raise_on_failed_jobs()
-    except PipelineStepFailed as error:
-        raise _translate(error, settings) or error from error
-    finally:
-        pipeline.deactivate()
+            health.answered = True
+            log.info("%s: %d records read", where, load.report.records)
+    return fresh
 
 
-def _translate(error: BaseException, settings: Settings) -> MeshError | None:
-    """Our own error, or the operating system's, from the chain that dlt wrapped around it."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, MeshError):
-            return cause
-        if isinstance(cause, OSError):
-            return _storage_error(cause, settings.lake)
-        cause = cause.__cause__ or cause.__context__
-    return None
+class _Health:
+    """Whether the source still deserves requests: refused credentials or two silent streams end it."""
+
+    def __init__(self) -> None:
+        self.answered = False
+        self.silent_streams = 0
+        self.broken: str | None = None
+
+    def note(self, error: MeshError) -> None:
+        """A stream failed. A source that answered before keeps its other streams."""
+        if isinstance(error, SourceUnavailable) and not self.answered:
+            self.silent_streams += 1
+        if isinstance(error, CredentialError) or self.silent_streams > 1:
+            self.broken = str(error)
 
 
-def _storage_error(error: OSError, where: str) -> StorageUnavailable:
-    return StorageUnavailable(
-        "the load could not be written",
-        where=where,
-        found=error.strerror or type(error).__name__,
-        remedy="Check that the lake is there, has room and may be written, then run the same again",
-    )
-
-
-def _tell(report: LoadReport, settled: list[SettledLoad]) -> None:
-    for one in settled:
-        stream = report.streams.get(one.stream)
-        if stream is not None:
-            stream.load_id = one.load_id
-            stream.schema_version = one.schema_version
-            stream.drift = one.drift
+def _tell(report: LoadReport, fresh: Sequence[StreamLoad], settled: Sequence[SettledLoad]) -> None:
+    by_stream = {one.stream: one for one in settled}
+    for load in fresh:
+        one = by_stream.get(load.stream)
+        if one is None:  # whoever ran the pipeline left it out
+            report.streams[load.stream] = StreamReport(error=f"{load.stream} was read, but not landed")
+        else:
+            load.report.load_id = one.load_id
+            load.report.schema_version = one.schema_version
+            load.report.drift = one.drift

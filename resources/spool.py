@@ -55,6 +55,11 @@ class Spool:
         if self._tables:
             yield fit_table(_concat(self._tables), schema)
 
+    def shrink(self) -> None:
+        """Keep only a little in memory while other streams are read."""
+        if self._bytes >= CHUNK_BYTES // 8:
+            self._spill()
+
     def _spill(self) -> None:
         import pyarrow as pa
 

@@ -30,7 +30,7 @@ from resources.arrow_pages import (
     take_table,
 )
 from resources.connectors.base import Page, Reader
-from resources.lake import ManifestRow
+from resources.lake import MANIFEST, QUARANTINE, ManifestRow
 from resources.spool import Spool, digest_rows
 
 if TYPE_CHECKING:
@@ -72,77 +72,94 @@ def is_snapshot(spec: ConnectorSpec, stream: str) -> bool:
 
 
 class StreamLoad:
-    """Reading one stream once. ``state`` is the stream's own, changed by ``finish`` only."""
+    """Reading one stream once. ``state_before`` is what the last load left, as JSON text.
 
-    def __init__(self, spec: ConnectorSpec, stream: str, state: dict[str, Any], folder: Path) -> None:
-        self._stream = stream
+    After ``read`` said that something is new, ``tables`` has it and ``state_after`` goes with it.
+    """
+
+    def __init__(self, spec: ConnectorSpec, stream: str, state_before: str | None, folder: Path) -> None:
+        self.stream = stream
+        self.state_before = state_before
         self._where = join_name(spec.connector, stream)
         self._keys = tuple(parse_path(path) for path in spec.streams[stream].primary_key)
         self._snapshot = is_snapshot(spec, stream)
-        self._state = state
-        self._position: dict[str, Any] = copy.deepcopy(state.get("reader", {}))
-        self._names = ColumnNames(state.get("names"))
+        self._state: dict[str, Any] = json.loads(state_before) if state_before else {}
+        self._position: dict[str, Any] = copy.deepcopy(self._state.get("reader", {}))
+        self._names = ColumnNames(self._state.get("names"))
         self._rows = Spool(folder / stream / "rows")
         self._refused = Spool(folder / stream / "refused")
         self._observed = Observation()
+        self._evidence = columns_from_json(self._state.get("evidence", {}))
         self._declared = False
         self._complete = True
         self._deletions = 0
         self.report = StreamReport(mode=SNAPSHOT if self._snapshot else INCREMENTAL)
 
-    def read(self, reader: Reader) -> None:
-        """Take all pages. Raises what the reader raises; then nothing of this stream may land."""
+    def read(self, reader: Reader) -> bool:
+        """Take all pages; whether anything is new, be it only the reading position.
+
+        Raises what the reader raises, and ConfigError for a table that cannot be taken.
+        """
         started = time.monotonic()
         try:
-            for page in reader.read(self._stream, self._position):
+            for page in reader.read(self.stream, self._position):
                 self._take(page)
+            return self._conclude()
         finally:
             self.report.seconds += time.monotonic() - started
 
-    def finish(self) -> Iterator[tuple[str, pa.Table]]:
-        """(table, rows) to land, and the state advanced; nothing at all when nothing is new."""
-        report = self.report
-        advanced: dict[str, Any] = {"names": self._names.given}
-        if self._position or "reader" in self._state:
-            advanced["reader"] = self._position
-        if self._snapshot:
-            advanced["digest"] = self._digest()
-            if advanced["digest"] == self._state.get("digest"):
-                report.unchanged = report.records
-                return
-        elif not report.records and self._state and self._position == self._state.get("reader", {}):
-            return
-        report.landed, report.quarantined = self._rows.rows, self._refused.rows
-        evidence = columns_from_json(self._state.get("evidence", {}))
-        whole = self._declared or (self._snapshot and self._complete)
-        evidence = merge_observation(evidence, self._observed, whole=whole)
-        advanced["evidence"] = columns_to_json(evidence)
-        self._state.update(advanced)
-        yield from self._tables(json.dumps(build_schema(evidence).to_json(), ensure_ascii=False))
+    @property
+    def state_after(self) -> str:
+        """The state to be kept with this load."""
+        return json.dumps(self._state, separators=(",", ":"))
 
-    def _tables(self, schema_json: str) -> Iterator[tuple[str, pa.Table]]:
-        from resources.lake import MANIFEST, QUARANTINE
-
+    def tables(self) -> Iterator[tuple[str, pa.Table]]:
+        """(table of the lake, rows) to land: the stream's rows, what was refused, the manifest's row."""
         for chunk in self._rows.chunks(build_schema_of_lake(self._names.columns)):
-            yield self._stream, chunk
+            yield self.stream, chunk
         for chunk in self._refused.chunks(_quarantine_schema()):
             yield QUARANTINE, chunk
-        yield MANIFEST, _manifest_table(self._manifest(schema_json))
+        yield MANIFEST, _manifest_table(self._manifest())
 
-    def _manifest(self, schema_json: str) -> ManifestRow:
+    def _conclude(self) -> bool:
+        report = self.report
+        digest = self._digest() if self._snapshot else None
+        known = bool(self._state)
+        if digest is not None and digest == self._state.get("digest"):
+            report.unchanged = report.records
+            return False
+        if digest is None and known and not report.records and self._position == self._state.get("reader"):
+            return False
+        report.landed, report.quarantined = self._rows.rows, self._refused.rows
+        self._evidence = merge_observation(self._evidence, self._observed, whole=self._shows_all)
+        self._state = {
+            "reader": self._position,
+            "digest": digest,
+            "names": self._names.given,
+            "evidence": columns_to_json(self._evidence),
+        }
+        self._rows.shrink()
+        return True
+
+    @property
+    def _shows_all(self) -> bool:
+        """Whether what this load lacks is not in the source either."""
+        return self._declared or (self._snapshot and self._complete)
+
+    def _manifest(self) -> ManifestRow:
         report = self.report
         if self._snapshot and not self._complete:
             report.mode = INCREMENTAL  # part was not read: absence proves nothing
         elif not self._snapshot and self._deletions and self._deletions == report.landed:
             report.mode = DELETIONS
         return ManifestRow(
-            stream=self._stream,
+            stream=self.stream,
             mode=report.mode,
             records=report.records,
             landed=report.landed,
             quarantined=report.quarantined,
             complete=report.mode == SNAPSHOT,
-            schema_json=schema_json,
+            schema_json=json.dumps(build_schema(self._evidence).to_json(), ensure_ascii=False),
             renamed_json=json.dumps(self._names.renamed, ensure_ascii=False),
         )
 
@@ -162,7 +179,7 @@ class StreamLoad:
             for one in page.rejects
         ]
         if taken.rejects or unread:
-            self._refused.append(_quarantine_table(self._stream, [*taken.rejects, *unread]))
+            self._refused.append(_quarantine_table(self.stream, [*taken.rejects, *unread]))
         log.debug("%s: %d records read", self._where, self.report.records)
 
     def _guard(self, page: Page) -> ArrowPage:

@@ -102,14 +102,24 @@ def test_settling_again_changes_nothing(make_loading: Any) -> None:
 def test_a_load_may_be_run_by_another_runner(make_loading: Any) -> None:
     """As dagster-dlt does it: drop the pipeline's local state, run a subset of the source's resources."""
     people = [{"id": 1, "n": 1}]
-    loading = make_loading(new={"a": after_cursor(people), "b": after_cursor(people)})
+    loading = make_loading(new={name: after_cursor(people) for name in "abc"})
 
     def run(source: Any, pipeline: Any) -> None:
         pipeline.drop()
         pipeline.run(source.with_resources("a")).raise_on_failed_jobs()
 
-    for expected in (1, 0):
-        report = loading.load(run=run)
-        assert report.streams["a"].landed == expected
-        assert report.streams["b"].records == 0
-    assert loading.load().streams["b"].landed == 1
+    report = loading.load(run=run, streams=["a", "b"])
+    assert report.streams["a"].landed == 1
+    assert report.errors == {"b": "b was read, but not landed"}
+    people.append({"id": 2, "n": 2})
+    assert loading.load(run=run, streams=["a"]).streams["a"].landed == 1
+    assert loading.load().streams["b"].landed == 2
+
+
+def test_a_run_with_nothing_new_does_not_run_the_pipeline(make_loading: Any) -> None:
+    people = [{"id": 1, "n": 1}]
+    loading = make_loading(new={"a": after_cursor(people)}, whole={"b": pages_of(people)})
+    calls: list[Any] = []
+    loading.load()
+    loading.load(run=lambda source, pipeline: calls.append(source))
+    assert calls == []
