@@ -24,6 +24,7 @@ def build_definitions(mesh: Mesh | None = None) -> dg.Definitions:
     """Fresh definitions; ``mesh`` are services that are open already. A broken config is told, not loaded."""
     import aam_assets
     import dcl_assets
+    import sensors
     from core.config_reader import load_configs
     from core.ontology import load_ontology
     from resources.executor import build_threaded_executor
@@ -43,6 +44,7 @@ def build_definitions(mesh: Mesh | None = None) -> dg.Definitions:
     return dg.Definitions.merge(
         aam_assets.build_defs(specs, entities),
         dcl_assets.build_defs(specs, entities, configs.errors),
+        sensors.build_defs(),
         dg.Definitions(
             jobs=[build_sync_job()],
             resources={"mesh": build_mesh_resource(mesh)},

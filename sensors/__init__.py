@@ -1,0 +1,18 @@
+"""What wakes up: due syncs, the reaper of stuck runs, partitions that follow tenants, the nightly tidying."""
+
+from dagster import Definitions
+
+
+def build_defs() -> Definitions:
+    """Fresh definitions of all sensors and schedules, with the job only they start."""
+    from sensors.due_syncs import build_due_syncs_sensor
+    from sensors.maintenance import build_maintenance_job, build_maintenance_schedule
+    from sensors.stuck_runs import build_stuck_runs_sensor
+    from sensors.tenant_partitions import build_tenant_partitions_sensor
+
+    maintenance = build_maintenance_job()
+    return Definitions(
+        jobs=[maintenance],
+        schedules=[build_maintenance_schedule(maintenance)],
+        sensors=[build_due_syncs_sensor(), build_stuck_runs_sensor(), build_tenant_partitions_sensor()],
+    )
