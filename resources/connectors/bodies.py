@@ -61,21 +61,27 @@ def parse_json(content: bytes, charset: str | None) -> Any:
     """The object or list in ``content``. Raises BodyUnreadable."""
     try:
         text = _decode(content, charset)
-        try:
-            value = json.loads(text, parse_float=_read_float)
-        except json.JSONDecodeError:
-            raise
-        except ValueError:  # an integer longer than Python reads by default
-            value = json.loads(text, parse_float=_read_float, parse_int=_read_integer)
-    except json.JSONDecodeError as error:
-        raise BodyUnreadable(f"not JSON ({error.msg} at character {error.pos})") from None
     except UnicodeDecodeError as error:
         raise BodyUnreadable(f"not {error.encoding} text (byte {error.start})") from None
-    except RecursionError:
-        raise BodyUnreadable("JSON nested deeper than can be read") from None
+    value = parse_value(text)
     if not isinstance(value, (dict, list)):
         raise BodyUnreadable(f"JSON {type(value).__name__} where an object or a list should be")
     return value
+
+
+def parse_value(text: str) -> Any:
+    """Any JSON value. Raises BodyUnreadable."""
+    try:
+        try:
+            return json.loads(text, parse_float=_read_float)
+        except json.JSONDecodeError:
+            raise
+        except ValueError:  # an integer longer than Python reads by default
+            return json.loads(text, parse_float=_read_float, parse_int=_read_integer)
+    except json.JSONDecodeError as error:
+        raise BodyUnreadable(f"not JSON ({error.msg} at character {error.pos})") from None
+    except RecursionError:
+        raise BodyUnreadable("JSON nested deeper than can be read") from None
 
 
 def _decode(content: bytes, charset: str | None) -> str:
