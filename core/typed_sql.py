@@ -142,9 +142,10 @@ def _in_calendar(instant: str) -> str:
 
 
 def _clean_integer(text: str) -> str:
-    number = f"TRY_CAST({text} AS DECIMAL(38, 9))"
-    whole = f"{_fits(text, _NUMBER)} AND {number} = trunc({number})"
-    return f"CASE WHEN {whole} THEN CAST(TRY_CAST(trunc({number}) AS BIGINT) AS VARCHAR) END"
+    exact, rough = f"TRY_CAST({text} AS DECIMAL(38, 9))", f"TRY_CAST({text} AS DOUBLE)"
+    # 1e-10 is whole after nine places, 2^53 + 0.5 as a double
+    whole = f"{_fits(text, _NUMBER)} AND {exact} = trunc({exact}) AND {rough} = trunc({rough})"
+    return f"CASE WHEN {whole} THEN CAST(TRY_CAST(trunc({exact}) AS BIGINT) AS VARCHAR) END"
 
 
 def _clean_number(text: str, limit: str) -> str:
