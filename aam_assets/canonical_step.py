@@ -8,11 +8,15 @@ from typing import Any
 from dagster import AssetExecutionContext, AssetKey, Failure, MaterializeResult
 
 from core.errors import MeshError
+from core.lineage import ColumnSources, column_lineage
+from core.mapping import MappingSet
 from core.names import canonical_key, join_name
-from resources.asset_metadata import ROW_COUNT, write_list, write_table
+from resources.asset_metadata import COLUMN_LINEAGE, ROW_COUNT, describe_lineage, write_list, write_table
 from resources.canonical import CanonicalReport, StreamOutcome, advance_canonical
+from resources.connections import list_connections
 from resources.mesh import Mesh
-from resources.stream_facts import count_events
+from resources.registry import active_sets
+from resources.stream_facts import count_events, read_schemas
 
 COUNTS = ("loads", "landed", "events", "unchanged", "refused", "deleted")
 
@@ -28,16 +32,27 @@ def consume_loads(
             mesh.db, mesh.lake, mesh.settings, mesh.ontology, mesh.specs, tenant_id, entities
         )
         totals = count_events(mesh.db, tenant_id)
+        lineage = _read_lineage(mesh, tenant_id)
     except MeshError as error:
         raise Failure(str(error), allow_retries=False) from None
-    _tell_waiting(context, report)
+    _tell_waiting(context, mesh, report)
     stopped = {one.entity for one in report.streams if one.error is not None}
     for entity in entities:
         if entity not in stopped:
-            yield _show(entity, report, totals.get(entity, 0))
+            yield _show(entity, report, totals.get(entity, 0), lineage.get(entity, {}))
     problems = [_say(one) for one in report.streams if one.error is not None]
     if problems:
         raise Failure("\n".join(problems), metadata={"failed": write_list(problems)}, allow_retries=False)
+
+
+def _read_lineage(mesh: Mesh, tenant_id: str) -> dict[str, ColumnSources]:
+    """Source columns of each entity's fields, by the sets that hold for the tenant's connections."""
+    connectors = [one.connector for one in list_connections(mesh.db, tenant_id)]
+    schemas = read_schemas(mesh.db, tenant_id, connectors)
+    by_entity: dict[str, list[MappingSet]] = {}
+    for held in active_sets(mesh.db, tenant_id, connectors).values():
+        by_entity.setdefault(held.entity, []).append(held)
+    return {entity: column_lineage(sets, schemas) for entity, sets in by_entity.items()}
 
 
 def _say(one: StreamOutcome) -> str:
@@ -45,16 +60,24 @@ def _say(one: StreamOutcome) -> str:
     return error if name in error else f"{name}: {error}"
 
 
-def _tell_waiting(context: AssetExecutionContext, report: CanonicalReport) -> None:
+def _tell_waiting(context: AssetExecutionContext, mesh: Mesh, report: CanonicalReport) -> None:
+    """Warn of loads that wait, unless the config says that the stream is nothing canonical."""
     for one in report.waiting:
-        context.log.warning(f"{join_name(one.connector, one.stream)}: {one.loads} loads wait, {one.reason}")
+        spec = mesh.specs.get(one.connector)
+        stream = spec.streams.get(one.stream) if spec is not None else None
+        if stream is None or stream.entity is not None:
+            name = join_name(one.connector, one.stream)
+            context.log.warning(f"{name}: {one.loads} loads wait, {one.reason}")
 
 
-def _show(entity: str, report: CanonicalReport, total: int) -> MaterializeResult[None]:
+def _show(
+    entity: str, report: CanonicalReport, total: int, lineage: ColumnSources
+) -> MaterializeResult[None]:
     streams = [one for one in report.streams if one.entity == entity]
     sums = {name: sum(getattr(one, name) for one in streams) for name in COUNTS}
     metadata: dict[str, Any] = {
         ROW_COUNT: total,
+        COLUMN_LINEAGE: describe_lineage(lineage),
         "new events": sums["events"] + sums["deleted"],
         "unchanged": sums["unchanged"],
         "quarantined": sums["refused"],

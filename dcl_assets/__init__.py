@@ -11,11 +11,21 @@ from core.ontology import Entity
 
 def build_defs(
     specs: Sequence[ConnectorSpec],
-    entities: Iterable[Entity],
+    entities: Sequence[Entity],
     config_errors: Iterable[ConfigError] = (),
 ) -> Definitions:
-    """Fresh definitions of ``mappings`` and ``views/*``; broken configs are shown on ``mappings``."""
+    """Fresh definitions of ``mappings``, ``views/*`` and ``lineage_graph``.
+
+    Configs that could not be read are shown on ``mappings``.
+    """
+    from dcl_assets.lineage import build_lineage_asset
     from dcl_assets.mappings import build_mappings_asset
     from dcl_assets.views import build_view_assets
 
-    return Definitions(assets=[build_mappings_asset(specs, config_errors), build_view_assets(entities)])
+    return Definitions(
+        assets=[
+            build_mappings_asset(specs, config_errors),
+            build_view_assets(entities),
+            build_lineage_asset(entities),
+        ]
+    )

@@ -18,7 +18,13 @@ from core.errors import MeshError
 from core.names import canonical_key, view_key
 from core.ontology import Entity
 from dcl_assets.common import GROUP
-from resources.asset_metadata import COLUMN_SCHEMA, ROW_COUNT, describe_view_columns
+from resources.asset_metadata import (
+    COLUMN_LINEAGE,
+    COLUMN_SCHEMA,
+    ROW_COUNT,
+    describe_lineage,
+    describe_view_columns,
+)
 from resources.mesh import Mesh
 from resources.partitions import TENANTS
 
@@ -60,6 +66,7 @@ def _describe(entity: Entity) -> AssetSpec:
 def _advance(
     context: AssetExecutionContext, chosen: dict[AssetKey, Entity]
 ) -> Iterator[MaterializeResult[None]]:
+    from core.lineage import view_lineage
     from resources.warehouse import advance_views
 
     mesh: Mesh = context.resources.mesh
@@ -72,6 +79,7 @@ def _advance(
         entry = report.views[entity.name]
         metadata: dict[str, Any] = {
             ROW_COUNT: entry.rows,
+            COLUMN_LINEAGE: describe_lineage(view_lineage(entity)),
             "new events": entry.new_events,
             "deletes": entry.deletes,
             "unfit values": entry.unfit,
