@@ -97,7 +97,13 @@ class SandboxApp:
         parts = path.split("/", 3)
         if len(parts) == 4 and parts[2] in self.state.vendors and IDENTIFIER.fullmatch(parts[1]):
             return parts[1], parts[2], f"/{parts[3]}"
-        return None
+        return self._find_by_locator(path)
+
+    def _find_by_locator(self, path: str) -> tuple[str, str, str] | None:
+        """Salesforce's nextRecordsUrl is a path from the host's root: the locator says whose it is."""
+        name = path.rpartition("/")[2].partition("-")[0]
+        sites = self.state.sites.values() if path.startswith("/services/data/") else ()
+        return next(((s.tenant, s.vendor, path) for s in sites if name in s.locators), None)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         site: Site = scope["site"]

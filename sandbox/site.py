@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -63,6 +64,7 @@ class Site:
     tokens: frozenset[str] = frozenset()
     mutations: list[Mutation] = field(default_factory=list)
     sessions: dict[str, float] = field(default_factory=dict)
+    locators: dict[str, tuple[str, bool]] = field(default_factory=dict)
     requests: int = 0
     refreshes: int = 0
     session_ttl_s: float = 7200.0
@@ -97,6 +99,12 @@ class Site:
     def knows_session(self, token: str) -> bool:
         """Whether an access token was given and has not expired."""
         return self.sessions.get(token, 0.0) > time.monotonic()
+
+    def locate(self, query: str, everything: bool) -> str:
+        """The name under which a query may be gone on with."""
+        name = "0r8" + hashlib.sha256(f"{self.tenant} {everything} {query}".encode()).hexdigest()[:15]
+        self.locators[name] = (query, everything)
+        return name
 
 
 def site_of(request: Request) -> Site:

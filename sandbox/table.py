@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Record = dict[str, Any]
+NOW = object()
 
 
 @dataclass
@@ -26,8 +27,9 @@ class Table:
     """Records by key, in order of arrival.
 
     ``new_id`` makes the key of the n-th record. ``spell`` writes a time; it goes to the paths of
-    ``created_at`` and ``updated_at``. ``change`` is the text or number a touch alters. ``mark`` is set when
-    a record is deleted and stays listed; without it a deleted record goes to ``gone``.
+    ``created_at`` and ``updated_at`` (in ``spells`` by path where it differs). ``change`` is the text or
+    number a touch alters. ``mark`` is set when a record is deleted and stays in the table (``NOW`` stands for
+    the time); without it a deleted record goes to ``gone``. ``unique`` is altered in added records.
     """
 
     name: str
@@ -38,6 +40,8 @@ class Table:
     created_at: tuple[str, ...] = ("created_at",)
     updated_at: tuple[str, ...] = ("updated_at",)
     mark: tuple[str, Any] | None = None
+    unique: tuple[str, ...] = ()
+    spells: dict[str, Callable[[float], Any]] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
     gone: dict[str, Row] = field(default_factory=dict)
     version: int = 0
@@ -84,7 +88,10 @@ class Table:
             data = copy.deepcopy(patterns[number % len(patterns)].data)
             write(data, self.id_path, self.new_id(self._made))
             for path in self.created_at:
-                write(data, path, self.spell(now))
+                write(data, path, self.spells.get(path, self.spell)(now))
+            for path in self.unique:
+                if read(data, path) is not None:
+                    write(data, path, f"{self._made}.{read(data, path)}")
             key = str(read(data, self.id_path))
             self.rows[key] = row = Row(key, data, now, now)
             write(data, self.change, _altered(read(data, self.change), self._made))
@@ -101,7 +108,8 @@ class Table:
             row.deleted = True
             self._stamp(row, now)
             if self.mark is not None:
-                write(row.data, *self.mark)
+                path, value = self.mark
+                write(row.data, path, self.spell(now) if value is NOW else value)
             else:
                 self.gone[row.key] = self.rows.pop(row.key)
         self.version += 1
@@ -110,7 +118,7 @@ class Table:
     def _stamp(self, row: Row, now: float) -> None:
         row.updated = now
         for path in self.updated_at:
-            write(row.data, path, self.spell(now))
+            write(row.data, path, self.spells.get(path, self.spell)(now))
 
 
 def read(data: Any, path: str) -> Any:

@@ -120,7 +120,8 @@ STREET_FIRST = frozenset({"DE", "NL", "CH", "SE"})
 
 TITLES = (
     "Chief Executive Officer", "Chief Technology Officer", "Head of Operations", "VP Sales",
-    "Procurement Manager", "IT Manager", "Data Engineer", "Finance Director", "Account Manager", "Office Manager",
+    "Procurement Manager",
+    "IT Manager", "Data Engineer", "Finance Director", "Account Manager", "Office Manager",
     "Product Manager", "Marketing Lead", "Support Specialist", "Plant Manager", "Buyer",
 )  # fmt: skip
 DEPARTMENTS = ("Sales", "Support", "Engineering", "Finance", "Operations")

@@ -81,6 +81,7 @@ def _table(name: str, change: str, base: int, modified: str = "hs_lastmodifiedda
         change=f"properties.{change}",
         created_at=("createdAt", "properties.createdate"),
         updated_at=("updatedAt", f"properties.{modified}"),
+        unique=("properties.email", "properties.domain"),
     )
 
 
