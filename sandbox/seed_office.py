@@ -57,6 +57,10 @@ def office_files(world: World, months: int = 6) -> dict[str, Writer]:
     return writers
 
 
+def _columns(text: str) -> tuple[str, ...]:
+    return tuple(text.split("|"))
+
+
 def _write_csv(
     path: Path, rows: Sequence[Sequence[Any]], *, separator: str = ",", encoding: str = "utf-8"
 ) -> None:
