@@ -7,7 +7,6 @@ ids can go stale. The last holder to leave stops the server.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.util
 import os
@@ -19,12 +18,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
 
 from core.errors import StorageUnavailable
+from resources.file_lock import EXCLUSIVE, SHARED, open_locked, try_lock
 from resources.server_user import identity, let_in, server_user
 
 SUPERUSER = "postgres"
@@ -67,15 +67,16 @@ class EmbeddedServer:
 
     def start(self) -> None:
         """Take hold; create and start the server, and the database on it, unless somebody has."""
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        self._hold = _open_locked(self._holders, fcntl.LOCK_SH)
+        with suppress(OSError):  # opening the lock tells what is wrong
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+        self._hold = open_locked(self._holders, SHARED, START_WAIT_S)
         try:
             if self._answers(DATABASE):
                 return
             with self._exclusively():
-                if not self._answers(SUPERUSER):
+                if not self._answers_soon():
                     self._prepare()
-                    self._launch()
+                    self._launch_or_join()
                 if not self._answers(DATABASE):
                     self._provision()
         except BaseException:
@@ -93,10 +94,8 @@ class EmbeddedServer:
             self._drop_hold()
             last = os.open(self._holders, os.O_RDWR | os.O_CREAT, 0o600)
             try:
-                fcntl.flock(last, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self._stop()
-            except BlockingIOError:
-                return
+                if try_lock(last, EXCLUSIVE):
+                    self._stop()
             finally:
                 os.close(last)
 
@@ -109,7 +108,7 @@ class EmbeddedServer:
 
     @contextmanager
     def _exclusively(self) -> Iterator[None]:
-        handle = _open_locked(self._start_lock, fcntl.LOCK_EX)
+        handle = open_locked(self._start_lock, EXCLUSIVE, START_WAIT_S)
         try:
             yield
         finally:
@@ -127,6 +126,16 @@ class EmbeddedServer:
             self._connect(database).close()
         except psycopg.OperationalError:
             return False
+        return True
+
+    def _answers_soon(self) -> bool:
+        """Wait for a server that runs but recovers still: whoever started it may be dead."""
+        deadline = time.monotonic() + START_WAIT_S
+        while not self._answers(SUPERUSER):
+            pid = _first_number(self.folder / "postmaster.pid")
+            if pid is None or not _is_postmaster(pid, self.folder) or time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
         return True
 
     def _prepare(self) -> None:
@@ -157,6 +166,13 @@ class EmbeddedServer:
         if self.folder.exists():
             self.folder.rmdir()
         making.rename(self.folder)
+
+    def _launch_or_join(self) -> None:
+        try:
+            self._launch()
+        except StorageUnavailable:
+            if not self._answers_soon():  # a starter that was killed may have got there first
+                raise
 
     def _launch(self) -> None:
         user = server_user(self.folder)
@@ -231,24 +247,6 @@ class EmbeddedServer:
                 where=str(self.folder),
                 remedy=f"See {self.folder / 'server.log'}, or give another server by AOS_DATABASE_URL",
             )
-
-
-def _open_locked(path: Path, mode: int) -> int:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    deadline = time.monotonic() + START_WAIT_S
-    while True:
-        try:
-            fcntl.flock(handle, mode | fcntl.LOCK_NB)
-            return handle
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                os.close(handle)
-                raise StorageUnavailable(
-                    "another process is starting or stopping the embedded Postgres and does not finish",
-                    where=str(path),
-                    remedy="End that process and try again",
-                ) from None
-            time.sleep(0.02)
 
 
 def _programs() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -16,12 +17,14 @@ from sqlalchemy.exc import DBAPIError
 from core.errors import StorageUnavailable
 from resources.database import Database
 from resources.embedded import SOCKET_PATH_MAX, EmbeddedServer
+from resources.server_user import server_user
 from resources.settings import Settings, load_settings
 from tests.store.conftest import Script
 
 OPEN = """
 import sys
 from resources.database import Database
+from resources.server_user import server_user
 from resources.settings import Settings, load_settings
 database = Database.open(load_settings(home=sys.argv[1]))
 print("open", flush=True)
@@ -113,6 +116,35 @@ def test_a_pid_file_whose_number_belongs_to_another_process_is_overcome(home_wit
     database = Database.open(load_settings(home=home_with_server))
     with database.owner() as conn:
         assert conn.execute(text("SELECT 1")).scalar() == 1
+    database.close()
+
+
+def test_a_server_that_recovers_still_is_waited_for(home_with_server: Path) -> None:
+    folder = home_with_server / "postgres"
+    server = EmbeddedServer(folder)
+    options = f"-c listen_addresses= -c unix_socket_directories={folder}"
+    arguments = ("start", "-W", "-D", str(folder), "-l", str(folder / "server.log"), "-o", options)
+    server._run("pg_ctl", arguments, server_user(folder))
+    database = Database.open(load_settings(home=home_with_server))
+    with database.owner() as conn:
+        assert conn.execute(text("SELECT 1")).scalar() == 1
+    database.close()
+    assert postmaster(home_with_server) is None
+
+
+def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageUnavailable, match="cannot be written"):
+        Database.open(load_settings(home=tmp_path / "file" / "home"))
+
+
+def test_a_home_that_is_gone_at_the_end_does_no_harm(home: Path) -> None:
+    database = Database.open(load_settings(home=home))
+    running = postmaster(home)
+    assert running is not None
+    running.send_signal(signal.SIGINT)  # a fast shutdown
+    running.wait(10)
+    shutil.rmtree(home)
     database.close()
 
 
