@@ -173,7 +173,7 @@ def _merge_types(old: tuple[str, ...], seen: Seen, *, whole: bool) -> tuple[str,
     if union == old:
         return old
     vanished = not set(old) & set(new)
-    enough = seen.present - seen.nulls >= (1 if whole else MIN_VALUES)
+    enough = whole or seen.present - seen.nulls >= MIN_VALUES
     return new if vanished and enough else union
 
 

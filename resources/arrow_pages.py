@@ -51,6 +51,8 @@ def take_table(table: pa.Table, keys: tuple[Path, ...], names: ColumnNames) -> A
     Raises ConfigError when a primary key is no column, or the table has too many or too long names:
     then nothing of the stream can be taken.
     """
+    import pyarrow as pa
+
     table = _as_text(table)
     _check_columns(table, keys, names)
     flaws = _find_flaws(table, keys)
@@ -58,8 +60,8 @@ def take_table(table: pa.Table, keys: tuple[Path, ...], names: ColumnNames) -> A
     if flaws:
         table = table.filter(_good_rows(table.num_rows, flaws))
     observed = {names.give(one.name): _see(table[one.name], one) for one in table.schema}
-    table = table.rename_columns([names.give(name) for name in table.column_names])
-    return ArrowPage(table.replace_schema_metadata(None), Observation(table.num_rows, observed), rejects)
+    plain = pa.table(table.columns, names=list(observed))
+    return ArrowPage(plain, Observation(table.num_rows, observed), rejects)
 
 
 def add_helpers(table: pa.Table, first_row: int, *, deleted: bool) -> pa.Table:
@@ -74,7 +76,7 @@ def add_helpers(table: pa.Table, first_row: int, *, deleted: bool) -> pa.Table:
 def _as_text(table: pa.Table) -> pa.Table:
     import pyarrow as pa
 
-    wanted = pa.schema([pa.field(one.name, pa.string(), metadata=one.metadata) for one in table.schema])
+    wanted = pa.schema([pa.field(one.name, pa.string(), one.nullable, one.metadata) for one in table.schema])
     return table if table.schema.equals(wanted) else table.cast(wanted)
 
 
@@ -163,4 +165,5 @@ def _see(column: Any, field_: Any) -> Seen:
     declared = (field_.metadata or {}).get(AOS_TYPE, b"string").decode()
     rows = len(column)
     kind = declared if declared in TYPES else "string"
-    return Seen(parents=rows, present=rows, nulls=column.null_count, types={kind})
+    nulls = max(column.null_count, int(field_.nullable))  # what is declared holds, seen or not
+    return Seen(parents=rows, present=rows, nulls=nulls, types={kind})

@@ -97,9 +97,7 @@ def _choose_streams(spec: ConnectorSpec, streams: Sequence[str] | None) -> list[
     return chosen
 
 
-def describe_source(
-    db: Database, secrets: SecretStore, spec: ConnectorSpec, tenant_id: str
-) -> SourceContext:
+def describe_source(db: Database, secrets: SecretStore, spec: ConnectorSpec, tenant_id: str) -> SourceContext:
     """What a kind needs to read a tenant's source: spec, address, credentials, options."""
     connection = get_connection(db, tenant_id, spec.connector)
     return SourceContext(

@@ -27,7 +27,7 @@ def failing(error: Exception, *pages: list[Any]) -> Pages:
 
 def text_table(types: dict[str, str], rows: dict[str, list[str | None]]) -> pa.Table:
     schema = pa.schema(
-        [pa.field(name, pa.string(), metadata={AOS_TYPE: kind}) for name, kind in types.items()]
+        [pa.field(k, pa.string(), nullable=k != "id", metadata={AOS_TYPE: kind}) for k, kind in types.items()]
     )
     return pa.table(rows, schema=schema)
 
@@ -148,8 +148,8 @@ def test_tables_land_as_they_are_and_declare_their_types(make_loading: Any) -> N
     assert [row["born"] for row in loading.rows("a")] == ["2020-01-01", None]
     version = latest_version(loading.db, loading.tenant_id, "shop", "a")
     assert version is not None
-    assert {field.path: field.types for field in version.schema.fields} == {
-        "id": ("integer",), "born": ("date",), "Ö": ("string",),
+    assert {field.path: (*field.types, field.nullable) for field in version.schema.fields} == {
+        "id": ("integer", False), "born": ("date", True), "Ö": ("string", True),
     }  # fmt: skip
     second = text_table({"id": "integer", "Ö": "integer"}, {"id": ["1"], "Ö": ["5"]})
     loading.source.streams["a"] = pages_of(Page(second))
