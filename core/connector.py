@@ -261,12 +261,17 @@ class Table(Spec):
 
 
 class Files(Spec):
-    """Files of a folder or fsspec URL: one glob pattern, one stream. Format guessed when absent."""
+    """Files of a folder or fsspec URL: one glob pattern, one stream. Format guessed when absent.
+
+    ``row_key`` names a column that is added for rows without a key of their own, made from their content;
+    a changed row is another row then, so it goes with deletion by snapshot.
+    """
 
     pattern: str
     format: Literal["csv", "jsonl", "parquet", "excel"] | None = None
     sheet: str | None = None
     null_values: tuple[str, ...] = ("",)
+    row_key: str | None = None
 
 
 class MappingSpec(Spec):

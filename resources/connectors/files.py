@@ -15,6 +15,7 @@ from core.names import join_name, parse_path
 from resources.connectors.base import Page, Reject, SourceContext
 from resources.connectors.file_formats import choose_format
 from resources.connectors.file_listing import FileUnreadableError, SourceFile, check_folder, list_files
+from resources.connectors.file_row_key import RowKeys
 
 
 def open_reader(context: SourceContext) -> FilesReader:
@@ -46,11 +47,12 @@ class FilesReader:
         whole = isinstance(spec.deletion, SnapshotDeletion)
         known: dict[str, Any] = {} if whole else state.get("files", {})
         done = {file.path: known[file.path] for file in found if file.path in known}
+        row_keys = RowKeys(files.row_key) if files.row_key else None
         for file in found:
             if done.get(file.path) == file.fingerprint:
                 continue
             done.pop(file.path, None)
-            again = yield from self._read_file(file, files, spec.primary_key)
+            again = yield from self._read_file(file, files, spec.primary_key, row_keys)
             if not again:
                 done[file.path] = file.fingerprint
         if not found and whole:
@@ -61,11 +63,15 @@ class FilesReader:
     def close(self) -> None:
         """Nothing stays open between files."""
 
-    def _read_file(self, file: SourceFile, spec: Files, keys: tuple[str, ...]) -> Generator[Page, None, bool]:
+    def _read_file(
+        self, file: SourceFile, spec: Files, keys: tuple[str, ...], row_keys: RowKeys | None
+    ) -> Generator[Page, None, bool]:
         """Pages of one file; what cannot be read becomes one reject. Returns whether to try again."""
         records = 0
         try:
             for page in choose_format(file, spec)(file, spec):
+                if row_keys is not None:
+                    row_keys.add_to(page)
                 _check_keys(page, keys)
                 records += len(page.records)
                 yield page
