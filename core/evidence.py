@@ -107,7 +107,7 @@ def _first(seen: Seen) -> Evidence:
         seen.present,
         0,
         seen.nulls > 0 or seen.present < seen.parents,
-        _fold(seen.types),
+        _fold(seen.types, guessed=seen.guessed),
         {key: _first(child) for key, child in seen.children.items()},
         seen.mapped,
     )
@@ -169,19 +169,24 @@ def _fitting(one: Evidence) -> Columns:
 
 def _merge_types(old: tuple[str, ...], seen: Seen, *, whole: bool) -> tuple[str, ...]:
     new = _fold(seen.types)
-    union = _fold({*old, *new})
-    if union == old:
-        return old
+    union = _fold({*old, *new}, guessed=seen.guessed)
+    if union == old or seen.guessed:
+        return union
     vanished = not set(old) & set(new)
     enough = whole or seen.present - seen.nulls >= MIN_VALUES
     return new if vanished and enough else union
 
 
-def _fold(types: set[str]) -> tuple[str, ...]:
-    """Sorted, without what another type says already: integers are numbers, null is no value at all."""
+def _fold(types: set[str], *, guessed: bool = False) -> tuple[str, ...]:
+    """Sorted, without what another type says already: integers are numbers, null is no value at all.
+
+    Text that looks like several things is text.
+    """
     kept = types - {"null"}
     if "number" in kept:
         kept = kept - {"integer"}
+    if guessed and len(kept) > 1:
+        kept = {"string"}
     return tuple(sorted(kept)) or ("null",)
 
 

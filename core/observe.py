@@ -38,7 +38,8 @@ TYPE_NAMES: dict[type, str] = {
 class Seen:
     """One field: ``parents`` that could carry it, ``present`` that did, ``nulls`` and ``objects`` of these.
 
-    ``mapped``: its keys are data and were merged into ``*``.
+    ``mapped``: its keys are data and were merged into ``*``. ``guessed``: the source has text only, and
+    the types say what it looked like.
     """
 
     parents: int = 0
@@ -48,6 +49,7 @@ class Seen:
     types: set[str] = field(default_factory=set)
     children: dict[str, Seen] = field(default_factory=dict)
     mapped: bool = False
+    guessed: bool = False
 
     def absorb(self, other: Seen) -> None:
         """Add what another page saw of the same field; the order of pages does not matter."""
@@ -56,6 +58,7 @@ class Seen:
         self.nulls += other.nulls
         self.types |= other.types
         self.mapped |= other.mapped
+        self.guessed |= other.guessed
         for key, child in other.children.items():
             self.children.setdefault(key, Seen()).absorb(child)
         self.objects += other.objects

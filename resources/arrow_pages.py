@@ -14,7 +14,7 @@ from core.names import Path, format_path
 from core.observe import Observation, Seen
 from core.records import MAX_RECORD_BYTES, EncodedPage, RejectedRecord, printable, quote_record
 from core.schema import TYPES
-from resources.connectors.base import AOS_TYPE
+from resources.connectors.base import AOS_GUESSED, AOS_TYPE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -162,8 +162,10 @@ def _reject_rows(
 
 
 def _see(column: Any, field_: Any) -> Seen:
-    declared = (field_.metadata or {}).get(AOS_TYPE, b"string").decode()
+    metadata = field_.metadata or {}
+    declared = metadata.get(AOS_TYPE, b"string").decode()
     rows = len(column)
     kind = declared if declared in TYPES else "string"
     nulls = max(column.null_count, int(field_.nullable))  # what is declared holds, seen or not
-    return Seen(parents=rows, present=rows, nulls=nulls, types={kind})
+    guessed = AOS_GUESSED in metadata
+    return Seen(parents=rows, present=rows, nulls=nulls, types={kind}, guessed=guessed)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 AOS_TYPE = b"aos_type"
 """Arrow field metadata key: the source's logical type, one of ``core.schema.TYPES``."""
 
+AOS_GUESSED = b"aos_guessed"
+"""Arrow field metadata key, present when the logical type was guessed from the values of one page."""
+
 KINDS: dict[str, str] = {
     "rest": "resources.connectors.rest",
     "salesforce": "resources.connectors.salesforce",

@@ -132,6 +132,18 @@ def test_types_join_unless_clearly_replaced(before: list[Any], after: list[Any],
     assert types_of(columns) == {"v": types}
 
 
+def test_what_was_guessed_from_text_becomes_text_and_stays_text() -> None:
+    def guess(*types: str) -> Observation:
+        return Observation(9, {"v": Seen(9, 9, types=set(types), guessed=True)})
+
+    columns: Columns = {}
+    said = []
+    for types in (["null"], ["integer"], ["number"], ["integer"], ["date"], ["integer"], ["string", "date"]):
+        columns = merge_observation(columns, guess(*types), whole=True)
+        said.append(types_of(columns)["v"])
+    assert said == ["null", "integer", "number", "number", "string", "string", "string"]
+
+
 def test_an_object_used_as_a_map_is_one_path_whatever_the_paging() -> None:
     records = [{"id": n, "m": {f"k{n}-{m}": m for m in range(3)}} for n in range(MAX_KEYS)]
     expected = {"id": "integer", "m": "object", "m.*": "integer"}
