@@ -48,16 +48,25 @@ def list_files(folder: str, pattern: str, where: str) -> list[SourceFile]:
     when the folder cannot be listed.
     """
     wanted = compile_pattern(pattern, where)
-    found = _list_remote(folder, where) if "://" in folder else _list_local(Path(folder), where)
-    # "~$" marks the lock file of a workbook somebody has open.
-    named = (file for file in found if not file.path.rpartition("/")[2].startswith("~$"))
-    files = [file for file in named if wanted.fullmatch(file.path)]
-    return sorted(files, key=lambda file: file.path)
+    fixed = re.match(r"(?:[^*?\[/]+/)*", pattern)
+    below = fixed.group(0) if fixed else ""
+
+    def matches(path: str) -> bool:
+        # "~$" marks the lock file of a workbook somebody has open.
+        return not path.rpartition("/")[2].startswith("~$") and wanted.fullmatch(path) is not None
+
+    return sorted(_list(folder, below, matches, where), key=lambda file: file.path)
 
 
 def check_folder(folder: str, where: str) -> None:
     """Raise SourceUnavailable or ConfigError unless the folder can be listed."""
-    next(iter(_list_remote(folder, where) if "://" in folder else _list_local(Path(folder), where)), None)
+    next(_list(folder, "", lambda _: True, where), None)
+
+
+def _list(folder: str, below: str, matches: Callable[[str], bool], where: str) -> Iterator[SourceFile]:
+    if "://" in folder:
+        return _list_remote(folder, below, matches, where)
+    return _list_local(Path(folder), below, matches, where)
 
 
 def compile_pattern(pattern: str, where: str) -> re.Pattern[str]:
@@ -93,17 +102,19 @@ def _translate(part: str) -> str:
     return translated
 
 
-def _list_local(folder: Path, where: str) -> Iterator[SourceFile]:
+def _list_local(folder: Path, below: str, matches: Callable[[str], bool], where: str) -> Iterator[SourceFile]:
     try:
         root = folder.expanduser().resolve(strict=True)
         next(os.scandir(root), None)
     except OSError as error:
         raise _unlistable(error, where) from None
     # Links to folders are not entered: they may lead out, or in circles.
-    for current, folders, names in os.walk(root, followlinks=False):
+    for current, folders, names in os.walk(root / below, followlinks=False):
         folders.sort()
+        inside = Path(current).relative_to(root).as_posix()
         for name in names:
-            yield _local_file(root, Path(current) / name)
+            if matches(name if inside == "." else f"{inside}/{name}"):
+                yield _local_file(root, Path(current) / name)
 
 
 def _local_file(root: Path, path: Path) -> SourceFile:
@@ -123,12 +134,13 @@ def _local_file(root: Path, path: Path) -> SourceFile:
     return SourceFile(relative, fingerprint, opener, problem)
 
 
-def _list_remote(folder: str, where: str) -> Iterator[SourceFile]:
+def _list_remote(folder: str, below: str, matches: Callable[[str], bool], where: str) -> Iterator[SourceFile]:
     from fsspec.core import url_to_fs
 
     try:
         filesystem, root = url_to_fs(folder)
-        found = cast(dict[str, dict[str, Any]], filesystem.find(root, detail=True))
+        prefix = root.rstrip("/") + "/"
+        found = cast(dict[str, dict[str, Any]], filesystem.find(prefix + below, detail=True))
     except (ImportError, ValueError) as error:
         raise ConfigError(
             "the connection's path cannot be used",
@@ -138,10 +150,9 @@ def _list_remote(folder: str, where: str) -> Iterator[SourceFile]:
         ) from None
     except OSError as error:
         raise _unlistable(error, where) from None
-    prefix = root.rstrip("/") + "/"
     for name, facts in found.items():
         relative = name.removeprefix(prefix)
-        if name.startswith(prefix) and facts.get("type") == "file" and ".." not in relative.split("/"):
+        if name.startswith(prefix) and facts.get("type") == "file" and matches(relative):
             yield SourceFile(relative, _fingerprint(facts), _remote_opener(filesystem, name))
 
 
