@@ -11,8 +11,8 @@ import json
 
 from core.names import quote_literal
 
-MAX_BRACKETS = 4000
-"""A value with more opening brackets is kept as text: jsonb refuses what nests some 6,000 levels deep."""
+MAX_BRACKETS = 500
+"""A value with more opening brackets is kept as text: it may nest deeper than a reader can follow."""
 
 _SUSPICIOUS = r"(?i)nan|inf|,\s*[\]}]|e[+-]?\d{4}|[\x00-\x1f]"
 _STRINGS = r'"(?:[^"\\]|\\.)*"'

@@ -9,6 +9,7 @@ Postgres as they know it (restored from a copy, another database), they are made
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,11 +48,18 @@ _READ = (
 
 @dataclass
 class _Chain:
-    """What the files hold: events of the entity up to ``seq``, whose id is ``event_id``."""
+    """What the files (name → bytes) hold: events of the entity up to ``seq``, whose id is ``event_id``."""
 
     seq: int = 0
     event_id: str | None = None
-    files: list[str] = field(default_factory=list)
+    files: dict[str, int] = field(default_factory=dict)
+
+    def is_whole(self, folder: Path) -> bool:
+        """Whether every file is there in its full size."""
+        try:
+            return all((folder / name).stat().st_size == size for name, size in self.files.items())
+        except FileNotFoundError:
+            return False
 
 
 class Heads:
@@ -92,7 +100,7 @@ class Heads:
         chain = self._chain
         if chain.event_id is None:
             return True
-        if any(not (self._folder / name).exists() for name in chain.files):
+        if not chain.is_whole(self._folder):
             return False
         facts = {**self._key, "seq": chain.seq, "event_id": chain.event_id}
         return bool(conn.execute(_KNOWN, facts).scalar())
@@ -104,8 +112,8 @@ class Heads:
             if self._write_feed(conn, feed, until):
                 name = f"{until}-{uuid.uuid4().hex[:8]}.parquet"
                 rows = _READ.format(path=quote_literal(str(feed)))
-                _write_parquet(engine, f"SELECT * FROM {rows}", self._folder / name)
-                self._chain.files.append(name)
+                path = self._folder / name
+                self._chain.files[name] = _write_parquet(engine, f"SELECT * FROM {rows}", path)
         finally:
             feed.unlink(missing_ok=True)
         if len(self._chain.files) > FILES_MAX:
@@ -126,8 +134,8 @@ class Heads:
     def _merge(self, engine: duckdb.DuckDBPyConnection, until: int) -> None:
         name = f"{until}-{uuid.uuid4().hex[:8]}.parquet"
         rows = self.relation()
-        _write_parquet(engine, f"SELECT *, {until}::BIGINT AS seq FROM {rows}", self._folder / name)
-        self._chain.files = [name]
+        query = f"SELECT *, {until}::BIGINT AS seq FROM {rows}"
+        self._chain.files = {name: _write_parquet(engine, query, self._folder / name)}
 
     def _tidy(self) -> None:
         """Remove what no chain names: files a killed process left, and those that were merged."""
@@ -136,20 +144,28 @@ class Heads:
                 path.unlink(missing_ok=True)
 
 
-def _write_parquet(engine: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
+def _write_parquet(engine: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
+    """Write a file that survives a power cut; its size in bytes."""
     engine.execute(f"COPY ({query}) TO {quote_literal(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    return path.stat().st_size
 
 
 def _read_chain(path: Path) -> _Chain:
     try:
         stored = json.loads(path.read_text())
-        return _Chain(int(stored["seq"]), str(stored["event_id"]), [str(name) for name in stored["files"]])
-    except (OSError, ValueError, KeyError, TypeError):
+        files = {str(name): int(size) for name, size in stored["files"].items()}
+        return _Chain(int(stored["seq"]), str(stored["event_id"]), files)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return _Chain()  # made anew from Postgres
 
 
 def _write_chain(path: Path, chain: _Chain) -> None:
     """Put the new chain in place in one step."""
     aside = path.with_suffix(".new")
-    aside.write_text(json.dumps({"seq": chain.seq, "event_id": chain.event_id, "files": chain.files}))
+    with aside.open("w") as file:
+        json.dump({"seq": chain.seq, "event_id": chain.event_id, "files": chain.files}, file)
+        file.flush()
+        os.fsync(file.fileno())
     aside.replace(path)

@@ -448,9 +448,9 @@ REACHING = (
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=NEARLY_JSON)
-@example(value="[" * 3900 + "]" * 3900)
+@example(value="[" * 480 + "]" * 480)
 @example(value="[" * 50_000 + "]" * 50_000)
-@example(value='{"a":' * 3900 + "1" + "}" * 3900)
+@example(value='{"a":' * 480 + "1" + "}" * 480)
 def test_jsonb_takes_every_record(engine: duckdb.DuckDBPyConnection, database: Database, value: str) -> None:
     record = {"id": "1", "o": f"[{value}]", "p": f'{{"k":{value}}}', "q": value}
     row = project(engine, record, [ID, *REACHING])
