@@ -181,6 +181,7 @@ class _Organization:
             "comments_url": f"{url}/comments",
             "comments": count,
             "state_reason": "completed" if closed else None,
+            "type": {"id": 1 + number % 2, "name": ("Bug", "Feature")[number % 2]} if number % 4 else None,
         }
         if is_pull:
             issue["pull_request"] = pull

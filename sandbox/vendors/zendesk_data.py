@@ -80,15 +80,22 @@ def _users(world: World, people: list[Person]) -> Table:
     )
     for person in people:
         company = person.company
-        extra = {
+        extra: Record = {
             "email": typed_email(person),
             "phone": person.phone if person.number % 2 else None,
             "organization_id": organization_id(company.number),
             "details": person.title,
+            "external_id": salesforce_id("003", person.number) if person.number % 3 == 0 else None,
+            "last_login_at": iso_z(person.updated) if person.number % 4 == 0 else None,
             "iana_time_zone": company.place.zone,
             "locale": "de" if company.place.code in ("DE", "CH") else "en-US",
             "default_group_id": None,
         }
+        if person.number % 8 == 0:
+            extra["photo"] = {
+                "id": person.number,
+                "content_url": f"https://{company.domain}/{person.number}.png",
+            }
         record = _user(user_id(person), person.name, "end-user", person.created, person.updated) | extra
         table.put(record, person.created, person.updated)
     for agent in world.team("Support"):
@@ -97,6 +104,7 @@ def _users(world: World, people: list[Person]) -> Table:
             "phone": None,
             "organization_id": None,
             "details": agent.title,
+            "photo": {"id": agent.number, "content_url": f"https://{world.domain}/photos/{agent.number}.png"},
             "iana_time_zone": agent.place.zone,
             "locale": "en-US",
             "default_group_id": group_id(agent.number % len(GROUPS)),
@@ -183,7 +191,7 @@ def _tickets(tickets: list[Ticket]) -> Table:
         record = {
             "id": ticket.number + 1,
             "url": "",
-            "external_id": None,
+            "external_id": f"shop-{ticket.number}" if ticket.channel == "api" else None,
             "via": {"channel": ticket.channel, "source": {"from": {}, "to": {}, "rel": None}},
             "created_at": iso_z(ticket.created),
             "updated_at": iso_z(ticket.updated),
@@ -204,7 +212,7 @@ def _tickets(tickets: list[Ticket]) -> Table:
             "follower_ids": [],
             "email_cc_ids": [],
             "forum_topic_id": None,
-            "problem_id": None,
+            "problem_id": ticket.number - 4 if ticket.number % 5 == 1 and ticket.number > 4 else None,
             "has_incidents": False,
             "is_public": True,
             "due_at": iso_z(ticket.created + 3 * DAY) if ticket.number % 5 == 3 else None,
