@@ -104,10 +104,6 @@ class Lake:
         """Remove every file of a tenant. May be repeated."""
         self._remove(self._folder(tenant_id))
 
-    def delete_connector(self, tenant_id: str, connector: str) -> None:
-        """Remove every file of a tenant's connector. May be repeated."""
-        self._remove(self._folder(tenant_id, connector))
-
     def restore_states(self, tenant_id: str, connector: str) -> dict[str, str]:
         """The streams' states as the newest complete load left them: stream → JSON text.
 

@@ -12,7 +12,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from resources.connectors.base import Reader, SourceContext, open_reader
 from resources.database import Database
 from resources.dlt_source import RunPipeline, build_pipeline, build_source, cannot_write, run_pipeline
 from resources.lake import Lake
+from resources.locks import HeldLock
 from resources.secrets import SecretStore
 from resources.settings import Settings
 from resources.settling import SettledLoad, settle_loads
@@ -72,7 +73,7 @@ def load_connector(
     with db.lock(tenant_id, connector) as lock:
         context = describe_source(db, secrets, spec, tenant_id)
         lake = Lake(settings)
-        with _working_folder(settings, lake, tenant_id, connector) as folder:
+        with _working_folder(settings, lake, tenant_id, connector, lock) as folder:
             settle_loads(db, lake, tenant_id, connector)
             states = lake.restore_states(tenant_id, connector)
             with closing(open_reader(context)) as reader:
@@ -111,9 +112,11 @@ def describe_source(db: Database, secrets: SecretStore, spec: ConnectorSpec, ten
 
 
 @contextmanager
-def _working_folder(settings: Settings, lake: Lake, tenant_id: str, connector: str) -> Iterator[Path]:
-    """A new folder for this run; call it under the connector's lock. A folder found there is a dead run's."""
-    place = settings.home / "work" / tenant_id / connector
+def _working_folder(
+    settings: Settings, lake: Lake, tenant_id: str, connector: str, lock: HeldLock
+) -> Iterator[Path]:
+    """A new folder for this run, under the connector's lock. A folder found in its place is a dead run's."""
+    place = settings.home / "work" / f"{tenant_id}.{connector}"
     try:
         if place.exists():
             log.info("%s/%s: cleaning up after a run that was killed", tenant_id, connector)
@@ -126,10 +129,15 @@ def _working_folder(settings: Settings, lake: Lake, tenant_id: str, connector: s
     try:
         yield folder
     except BaseException:
-        shutil.rmtree(place, ignore_errors=True)
-        lake.drop_unmarked_files(tenant_id, connector)
+        shutil.rmtree(folder, ignore_errors=True)  # first, should the disk be full
+        with suppress(MeshError):
+            lock.verify()  # without it, unmarked files may be another run's
+            lake.drop_unmarked_files(tenant_id, connector)
         raise
-    shutil.rmtree(place, ignore_errors=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # not empty: another run's by now
+            place.rmdir()
 
 
 def _read_streams(reader: Reader, loads: Sequence[StreamLoad], report: LoadReport) -> list[StreamLoad]:

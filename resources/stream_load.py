@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import json
-import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from core.columns import DELETED, ColumnNames
 from core.connector import ConnectorSpec, SnapshotDeletion
 from core.drift import Operation
 from core.evidence import build_schema, columns_from_json, columns_to_json, merge_observation
-from core.names import join_name, parse_path
+from core.names import parse_path
 from core.observe import Observation
 from core.records import RejectedRecord, encode_page, printable
 from resources.arrow_pages import (
@@ -35,8 +34,6 @@ from resources.spool import Spool, digest_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-log = logging.getLogger(__name__)
 
 INCREMENTAL = "incremental"
 SNAPSHOT = "snapshot"
@@ -80,7 +77,6 @@ class StreamLoad:
     def __init__(self, spec: ConnectorSpec, stream: str, state_before: str | None, folder: Path) -> None:
         self.stream = stream
         self.state_before = state_before
-        self._where = join_name(spec.connector, stream)
         self._keys = tuple(parse_path(path) for path in spec.streams[stream].primary_key)
         self._snapshot = is_snapshot(spec, stream)
         self._state: dict[str, Any] = json.loads(state_before) if state_before else {}
@@ -180,7 +176,6 @@ class StreamLoad:
         ]
         if taken.rejects or unread:
             self._refused.append(_quarantine_table(self.stream, [*taken.rejects, *unread]))
-        log.debug("%s: %d records read", self._where, self.report.records)
 
     def _guard(self, page: Page) -> ArrowPage:
         if isinstance(page.records, list):
