@@ -137,7 +137,8 @@ def _index(value: Any, _: CanonicalField) -> str | None:
 
 
 def _digits(value: Any, _: CanonicalField) -> str | None:
-    return None if _is_integer(value) and 0 <= value <= 6 else "a whole number from 0 to 6"
+    fits = _is_integer(value) and -9 <= value <= 6
+    return None if fits else "a whole number from -9 to 6 (2: cents, -6: millions)"
 
 
 def _path(value: Any, _: CanonicalField) -> str | None:

@@ -130,7 +130,9 @@ def _minor_units(step: Step) -> FieldSql:
     if currency is None:
         exponent, aside = str(int(step.mapping.args.get("digits", 2))), NOTHING
     else:
-        exponent = _find_digits(step.aside)
+        # Nothing is nothing in every currency: a customer never billed has a balance of 0 and no currency.
+        nothing = f"regexp_full_match({typed.trim(step.text)}, '[+-]?0+(\\.0*)?')"
+        exponent = f"CASE WHEN {nothing} THEN 0 ELSE {_find_digits(step.aside)} END"
         aside = step.columns.read(currency)
     value = typed.cast_minor_units(step.text, f"({exponent})")
     expected = "an amount in minor units" + ("" if currency is None else f", and its currency in {currency}")

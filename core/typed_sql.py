@@ -85,8 +85,8 @@ def cast_boolean(text: str, *, invert: bool = False) -> str:
 
 
 def cast_minor_units(text: str, exponent: str) -> str:
-    """SQL of an amount in minor units divided by ten to the power of ``exponent`` (SQL integer)."""
-    amount = f"TRY_CAST({trim(text)} || 'e-' || {exponent} AS DECIMAL(38, 12))"
+    """SQL of an amount divided by ten to the power of ``exponent`` (SQL integer; below zero it grows)."""
+    amount = f"TRY_CAST({trim(text)} || 'e' || -{exponent} AS DECIMAL(38, 12))"
     plain = _fits(trim(text), r"[+-]?[0-9]+(\.[0-9]+)?")
     return f"CASE WHEN {plain} THEN rtrim(rtrim(CAST({amount} AS VARCHAR), '0'), '.') END"
 

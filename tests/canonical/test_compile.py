@@ -196,6 +196,7 @@ TRANSFORMS: list[tuple[str, str, dict[str, Any], str | None, Any]] = [
     ("amount", "minor_units", {}, "1250.5", 12.505),
     ("amount", "minor_units", {"digits": 0}, "100", 100),
     ("amount", "minor_units", {"digits": 3}, "-1", -0.001),
+    ("amount", "minor_units", {"digits": -6}, "1100.04", 1_100_040_000),
     ("amount", "minor_units", {}, "1e3", BAD),
     ("amount", "minor_units", {}, "12 EUR", BAD),
     ("amount", "minor_units", {}, "", None),
@@ -238,6 +239,9 @@ def test_transforms(
         ("500", "EUR", 5),
         ("500", "KWD", 0.5),
         ("500", None, "!wrong_type"),
+        ("0", None, 0),
+        ("-0.00", None, 0),
+        ("0", "EUR", 0),
         (None, None, None),
     ],
 )

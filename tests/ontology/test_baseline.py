@@ -75,7 +75,7 @@ INVALID = [
     ("probability", spec(transform="constant", value=True), r"a value of type number"),
     ("close_date", spec(transform="constant", value="2024-02-30"), r"ISO 8601 date"),
     ("created_at", spec(transform="constant", value="2024-02-03T00:00:00"), r"ISO 8601 datetime"),
-    ("amount", spec("a", transform="minor_units", digits=7), r"from 0 to 6"),
+    ("amount", spec("a", transform="minor_units", digits=7), r"from -9 to 6"),
     ("amount", spec("a", transform="minor_units", digits=2, currency_from="c"), r"one of the two"),
     ("created_at", spec("a", transform="parse_datetime", timezone="Berlin"), r"an IANA time zone"),
     ("created_at", spec("a", transform="parse_datetime", format="YYYY"), r"epoch_ms or strptime"),
