@@ -168,7 +168,7 @@ class _Worker:
         try:
             work = self._prepare(mapping_set)
             for load in loads:
-                with _explain(self.tenant_id, mapping_set), self.db.tenant(self.tenant_id) as conn:
+                with explain_failure(self.tenant_id, mapping_set), self.db.tenant(self.tenant_id) as conn:
                     done = consume_load(conn, work, load)
                     lock.verify()
                 if done is not None:
@@ -220,7 +220,7 @@ def _add(outcome: StreamOutcome, done: LoadOutcome) -> StreamOutcome:
 
 
 @contextmanager
-def _explain(tenant_id: str, mapping_set: MappingSet) -> Iterator[None]:
+def explain_failure(tenant_id: str, mapping_set: MappingSet) -> Iterator[None]:
     """Turn what the two databases raise into errors an operator can act on; they never quote a record."""
     import duckdb
 

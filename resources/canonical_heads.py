@@ -34,6 +34,10 @@ _KNOWN = text(
     "SELECT EXISTS (SELECT FROM canonical_streams WHERE tenant_id = :tenant AND seq = :seq "
     "AND event_id = CAST(:event_id AS uuid))"
 )
+_CONSUMED = text(
+    "SELECT EXISTS (SELECT FROM loads WHERE tenant_id = :tenant AND connector = :connector "
+    "AND stream = :stream AND set_id IS NOT NULL)"
+)
 _NEWER = (
     "COPY (SELECT record_id, content_hash, op, seq FROM canonical_streams WHERE tenant_id = {tenant} "
     "AND entity = {entity} AND connector = {connector} AND stream = {stream} AND seq > {after} "
@@ -73,6 +77,11 @@ class Heads:
         self._chain = _read_chain(self._folder / _CHAIN)
 
     @property
+    def seq(self) -> int:
+        """The last event these heads know of."""
+        return self._chain.seq
+
+    @property
     def known(self) -> bool:
         """Whether the stream has any head at all."""
         return bool(self._chain.files)
@@ -109,7 +118,7 @@ class Heads:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         feed = self._folder / f"{uuid.uuid4().hex}.csv"
         try:
-            if self._write_feed(conn, feed, until):
+            if self._has_history(conn) and self._write_feed(conn, feed, until):
                 name = f"{until}-{uuid.uuid4().hex[:8]}.parquet"
                 rows = _READ.format(path=quote_literal(str(feed)))
                 path = self._folder / name
@@ -121,6 +130,10 @@ class Heads:
         self._chain.seq, self._chain.event_id = until, event_id
         _write_chain(self._folder / _CHAIN, self._chain)
         self._tidy()
+
+    def _has_history(self, conn: Connection) -> bool:
+        """A stream none of whose loads was consumed has no event, however many its entity has."""
+        return bool(conn.execute(_CONSUMED, self._key).scalar())
 
     def _write_feed(self, conn: Connection, path: Path, until: int) -> bool:
         literals = {name: quote_literal(value) for name, value in self._key.items()}
