@@ -34,14 +34,13 @@ def serve(
     admin_token: str | None = None,
     on_ready: Callable[[str, str], None] | None = None,
 ) -> None:
-    """Serve until interrupted. ``on_ready`` gets the URL and the token of the switches.
+    """Serve until interrupted. ``on_ready`` gets the URL and the token of the switches; else it is printed.
 
     Raises ConfigError for an address that is not loopback, StorageUnavailable when the port is taken.
     """
     app = create_app(seed, admin_token)
     listener = _listen(host, port)
-    if on_ready is not None:
-        on_ready(_url_of(listener), app.state.admin_token)
+    (on_ready or _announce)(_url_of(listener), app.state.admin_token)
     _build_server(app).run(sockets=[listener])
 
 
@@ -222,6 +221,10 @@ def _reset_connection(client: Any) -> None:
     if sock is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     protocol.transport.abort()
+
+
+def _announce(url: str, token: str) -> None:
+    print(f"sandbox at {url}/<tenant>/<vendor>, switches at {url}/_sandbox with token {token}", flush=True)
 
 
 def _build_server(app: SandboxApp) -> uvicorn.Server:
