@@ -40,9 +40,9 @@ _VERSIONS = """
 # of a record's versions the last that fits counts, and one that does not only if it came later still
 _CHOSEN = """
     CREATE OR REPLACE TEMP TABLE chosen AS
-    SELECT * EXCLUDE (among_its_kind) FROM (
-        SELECT *, row_number() OVER (PARTITION BY record_id, fits ORDER BY age DESC, row DESC) AS among_its_kind
-        FROM versions) WHERE among_its_kind = 1
+    SELECT * EXCLUDE (in_kind) FROM (
+        SELECT *, row_number() OVER (PARTITION BY record_id, fits ORDER BY age DESC, row DESC) AS in_kind
+        FROM versions) WHERE in_kind = 1
     QUALIFY fits OR row_number() OVER (PARTITION BY record_id ORDER BY age DESC, row DESC) = 1
 """
 
