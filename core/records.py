@@ -8,13 +8,9 @@ is looked at record by record.
 
 from __future__ import annotations
 
-import json
-import math
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from decimal import Decimal
 from itertools import chain
 from types import NoneType
 from typing import Any
@@ -22,16 +18,13 @@ from typing import Any
 from core.columns import MAX_COLUMNS, MAX_NAME, ColumnNames
 from core.names import Path, format_path
 from core.observe import Observation, observe_column
+from core.value_text import SCALARS, TO_TEXT, printable, say_type, write_nested
 
 MAX_DEPTH = 64
 """Levels of objects and arrays in one record."""
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 MAX_QUOTED_BYTES = 64 * 1024
 """Of a refused record this much text is kept."""
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-_MARKED = re.compile(r'"\\u0000(-?\d[\d.eE+-]*)\\u0000"')
-_SCALARS = (str, int, float, bool, Decimal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +114,7 @@ def _check_key(records: list[dict[str, Any]], path: Path) -> None:
     values: list[Any] = records
     for part in path:
         values = [value[part] for value in values]
-    if "" in values or any(kind not in _SCALARS for kind in set(map(type, values))):
+    if "" in values or any(kind not in SCALARS for kind in set(map(type, values))):
         raise _IrregularError
 
 
@@ -136,59 +129,13 @@ def _check_depth(values: list[Any]) -> None:
         below = [value for value in inner if type(value) is dict or type(value) is list]
 
 
-# --- values to text ---------------------------------------------------------------------------
-
-
 def _encode_column(values: list[Any], kinds: Counter[type]) -> list[str | None]:
     if not kinds.keys() - {str, NoneType}:
         return values
     if len(kinds) == 1:
         (kind,) = kinds
-        return list(map(_TO_TEXT[kind], values))
-    return [_TO_TEXT[type(value)](value) for value in values]
-
-
-def _float_text(value: float) -> str:
-    if math.isfinite(value):
-        return repr(value)
-    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
-
-
-def _nested_text(value: Any) -> str:
-    try:
-        return _ENCODER.encode(value)
-    except (TypeError, ValueError):
-        # NaN and the infinities have no JSON number; decimals have, which the encoder does not know.
-        return _MARKED.sub(r"\1", _MARKING_ENCODER.encode(_spell_non_finite(value)))
-
-
-def _mark_decimal(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return f"\0{value}\0"
-    raise TypeError(_say_type(value))
-
-
-def _spell_non_finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _spell_non_finite(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_spell_non_finite(inner) for inner in value]
-    return _float_text(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-_MARKING_ENCODER = json.JSONEncoder(
-    ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_mark_decimal
-)
-_TO_TEXT: dict[type, Callable[[Any], str | None]] = {
-    NoneType: lambda value: None,
-    str: lambda value: value,
-    bool: lambda value: "true" if value else "false",
-    int: str,
-    float: _float_text,
-    Decimal: str,
-    dict: _nested_text,
-    list: _nested_text,
-}
+        return list(map(TO_TEXT[kind], values))
+    return [TO_TEXT[type(value)](value) for value in values]
 
 
 # --- one record at a time ---------------------------------------------------------------------
@@ -197,7 +144,7 @@ _TO_TEXT: dict[type, Callable[[Any], str | None]] = {
 def find_flaw(record: Any, keys: tuple[Path, ...], names: ColumnNames) -> tuple[str, str] | None:
     """Why ``record`` cannot land, as (code, sentence), or None when it can."""
     if type(record) is not dict:
-        return "not_an_object", f"a record must be an object, found {_say_type(record)}"
+        return "not_an_object", f"a record must be an object, found {say_type(record)}"
     for check in (_find_depth_flaw, _find_name_flaw, _find_value_flaw):
         flaw = check(record)
         if flaw is not None:
@@ -243,12 +190,12 @@ def _find_value_flaw(record: dict[str, Any]) -> tuple[str, str] | None:
     size = 0
     for name, value in record.items():
         try:
-            text = _TO_TEXT[type(value)](value)
+            text = TO_TEXT[type(value)](value)
             size += len(text.encode()) if text else 0
         except UnicodeEncodeError:
             return "lone_surrogate", f"field {name} has half of a surrogate pair, which is no character"
         except (KeyError, TypeError):
-            return "unknown_type", f"field {name} has a value that is not JSON ({_say_type(value)})"
+            return "unknown_type", f"field {name} has a value that is not JSON ({say_type(value)})"
         except ValueError:
             return "number_too_long", f"field {name} has a number with too many digits"
     if size > MAX_RECORD_BYTES:
@@ -264,8 +211,8 @@ def _find_key_flaw(record: dict[str, Any], path: Path) -> tuple[str, str] | None
         return "key_missing", f"primary key {name} is missing"
     if value is None or value == "":
         return "key_missing", f"primary key {name} is {'null' if value is None else 'empty'}"
-    if type(value) not in _SCALARS:
-        return "key_not_scalar", f"primary key {name} must be a single value, found {_say_type(value)}"
+    if type(value) not in SCALARS:
+        return "key_not_scalar", f"primary key {name} must be a single value, found {say_type(value)}"
     return None
 
 
@@ -276,7 +223,7 @@ def _value_at(record: Any, path: Path) -> Any:
 
 
 def _size(record: dict[str, Any]) -> int:
-    texts = (_TO_TEXT[type(value)](value) for value in record.values())
+    texts = (TO_TEXT[type(value)](value) for value in record.values())
     return sum(len(text.encode()) for text in texts if text)
 
 
@@ -288,34 +235,21 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _say_type(value: Any) -> str:
-    names = {dict: "an object", list: "an array", str: "text", bool: "a boolean", NoneType: "null"}
-    return names.get(type(value), "a number" if type(value) in _SCALARS else type(value).__name__)
-
-
 def read_record_id(record: Any, keys: tuple[Path, ...]) -> str | None:
     """The primary key as printable text (parts joined by ``|``), or None when it cannot be read."""
     try:
         values = [_value_at(record, path) for path in keys]
     except (KeyError, IndexError, TypeError):
         return None
-    if any(type(value) not in _SCALARS for value in values):
+    if any(type(value) not in SCALARS for value in values):
         return None
-    return printable("|".join(str(_TO_TEXT[type(value)](value)) for value in values), 1_000)
+    return printable("|".join(str(TO_TEXT[type(value)](value)) for value in values), 1_000)
 
 
 def quote_record(record: Any) -> str:
     """The record as JSON text that any store takes: escaped where it must be, cut where it is too long."""
     try:
-        text = _nested_text(record)
+        text = write_nested(record)
     except (RecursionError, ValueError, TypeError):
-        text = f"<{_say_type(record)} that cannot be written as JSON>"
+        text = f"<{say_type(record)} that cannot be written as JSON>"
     return printable(text, MAX_QUOTED_BYTES)
-
-
-def printable(text: str, max_bytes: int) -> str:
-    """``text`` without NUL and lone surrogates (written as ``\\u…``), at most ``max_bytes`` of UTF-8."""
-    safe = text.replace("\0", "\\u0000").encode("utf-8", "backslashreplace")
-    if len(safe) <= max_bytes:
-        return safe.decode()
-    return safe[: max_bytes - 3].decode(errors="ignore") + "…"

@@ -12,8 +12,9 @@ from core.columns import DELETED, MAX_COLUMNS, MAX_NAME, ROW, ColumnNames
 from core.errors import ConfigError
 from core.names import Path, format_path
 from core.observe import Observation, Seen
-from core.records import MAX_RECORD_BYTES, EncodedPage, RejectedRecord, printable, quote_record
+from core.records import MAX_RECORD_BYTES, EncodedPage, RejectedRecord, quote_record
 from core.schema import TYPES
+from core.value_text import printable
 from resources.connectors.base import AOS_GUESSED, AOS_TYPE
 
 if TYPE_CHECKING:

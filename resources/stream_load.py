@@ -20,7 +20,8 @@ from core.drift import Operation
 from core.evidence import build_schema, columns_from_json, columns_to_json, merge_observation
 from core.names import parse_path
 from core.observe import Observation
-from core.records import RejectedRecord, encode_page, printable
+from core.records import RejectedRecord, encode_page
+from core.value_text import printable
 from resources.arrow_pages import (
     ArrowPage,
     add_helpers,

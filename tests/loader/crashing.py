@@ -130,6 +130,13 @@ def after_settling(_: FakeSource) -> None:
     loader._tell = die
 
 
+def on_a_full_disk(_: FakeSource) -> None:
+    """No file may grow beyond some bytes, as when the disk is full; the error is the process's own."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, 3_000))
+
+
 def nowhere(_: FakeSource) -> None:
     """Lives."""
 
@@ -147,6 +154,7 @@ POINTS: dict[str, Callable[[FakeSource], None]] = {
         before_settling,
         in_settling,
         after_settling,
+        on_a_full_disk,
         nowhere,
     )
 }

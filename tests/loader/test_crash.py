@@ -83,7 +83,10 @@ def check_exactly_once(loading: Loading, count: int) -> None:
     assert list_drift(loading.db, loading.tenant_id) == []
 
 
-@pytest.mark.parametrize("point", [name for name in POINTS if name != "nowhere"])
+DEADLY = [name for name in POINTS if name not in ("nowhere", "on_a_full_disk")]
+
+
+@pytest.mark.parametrize("point", DEADLY)
 def test_killed_at_a_point_then_run_again(loading: Loading, start: Start, point: str) -> None:
     process = start(2_000, point)
     _, err = process.communicate(timeout=120)
@@ -96,6 +99,17 @@ def test_killed_at_a_point_then_run_again(loading: Loading, start: Start, point:
         assert any(path.name.startswith(f"{load_id}.") for load_id in done), (
             "files of a dead load are removed"
         )
+
+
+def test_a_full_disk_is_one_clear_error_and_the_next_load_is_exact(loading: Loading, start: Start) -> None:
+    process = start(2_000, "on_a_full_disk")
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "StorageUnavailable: " in err.splitlines()[-1]
+    assert "File too large" in err.splitlines()[-1]
+    assert loading.rows("grows") == []
+    load_again(loading, 2_000)
+    check_exactly_once(loading, 2_000)
 
 
 def test_killed_in_a_later_load(loading: Loading, start: Start) -> None:

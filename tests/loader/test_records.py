@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from core.columns import MAX_COLUMNS, ColumnNames
 from core.names import parse_path
-from core.records import MAX_QUOTED_BYTES, MAX_RECORD_BYTES, EncodedPage, encode_page, printable
+from core.records import MAX_QUOTED_BYTES, MAX_RECORD_BYTES, EncodedPage, encode_page
+from core.value_text import printable
 
 KEY = (parse_path("id"),)
 
