@@ -1,6 +1,6 @@
 """Response bodies: read under a cap, decoded, parsed.
 
-Numbers keep the source's spelling: one that a float would write differently (1.10) is a Decimal.
+Numbers keep all their digits: one that a float would write differently (1.10) is a Decimal.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ class SourceSession(Session):  # type: ignore[misc]
         for prefix in ("http://", "https://"):
             self.mount(prefix, WatchedAdapter(pool_maxsize=16))
 
-    def check_origin(self, url: str, what: str) -> None:
+    def check_origin(self, url: str, what: str, where: str | None = None) -> None:
         """Raise ConfigError unless ``url`` leads to the base URL's scheme, host and port."""
         found = read_origin(url)
         if found != self.origin:
@@ -80,7 +80,7 @@ class SourceSession(Session):  # type: ignore[misc]
                 f"{what} leads to another origin; no request was sent there",
                 expected=str(self.origin),
                 found=str(found) if found else "no usable http(s) URL",
-                where=self._context.where,
+                where=where or self._context.where,
                 remedy="If that is where the API lives, make it the base URL of the connection",
             )
 
@@ -140,13 +140,13 @@ class SourceSession(Session):  # type: ignore[misc]
         kwargs: dict[str, Any],
     ) -> PageResponse:
         for _ in range(_MOST_HOPS + 1):
-            self.check_origin(str(request.url), f"{show_path(str(request.url))}")
+            self.check_origin(str(request.url), show_path(str(request.url)), where)
             response = self._hop(request, auth, deadline, where, kwargs)
             location = response.headers.get("Location")
             if response.status_code not in _REDIRECTS or not location:
                 return response
             target = urljoin(str(request.url), location)
-            self.check_origin(target, f"a redirect from {show_path(str(request.url))}")
+            self.check_origin(target, f"a redirect from {show_path(str(request.url))}", where)
             request = _redirect(request, target, response.status_code)
         raise SourceUnavailable(
             f"{show_path(str(request.url))} is redirected more than {_MOST_HOPS} times", where=where
@@ -163,7 +163,8 @@ class SourceSession(Session):  # type: ignore[misc]
         signed = request.copy()
         secret_query = auth.sign(signed)
         remaining_s = max(deadline.remaining_s, 0.001)
-        timeout = (min(_CONNECT_S, remaining_s), remaining_s)
+        # The watch ends the exchange; a read timeout is only there should the watch be gone.
+        timeout = (min(_CONNECT_S, remaining_s), remaining_s + 1.0)
         path = show_path(str(request.url))
         with Watch(remaining_s, secret_query) as watch:
             try:

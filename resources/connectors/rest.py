@@ -6,6 +6,7 @@ import copy
 import re
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -39,8 +40,7 @@ def check_source(context: SourceContext) -> None:
         update={"retries": min(limits.retries, 1), "page_deadline_s": min(limits.page_deadline_s, 20.0)}
     )
     spec = context.spec.model_copy(update={"limits": quick})
-    probe = SourceContext(**{**vars(context), "spec": spec})
-    reader = RestReader(probe)
+    reader = RestReader(replace(context, spec=spec))
     try:
         reader.probe()
     finally:
@@ -169,7 +169,7 @@ class RestReader:
                 yield [_include(record, endpoint.include, parent) for record in page]
                 if paginator.has_next_page:
                     request: Request = page.request
-                    self._session.check_origin(str(request.url), f"the link to the next page of {path}")
+                    self._session.check_origin(str(request.url), f"the next page of {path}", where)
                     guard.check(request, page)
         except SourceUnavailable as error:
             if error.where is not None:

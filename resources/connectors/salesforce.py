@@ -163,7 +163,9 @@ class SalesforceReader:
 
     def _get(self, path: str, stream: str | None) -> Any:
         url = path if "://" in path or path.startswith("//") else self._session.base_url + path
-        self._session.check_origin(url, "nextRecordsUrl")
+        self._session.check_origin(
+            url, "nextRecordsUrl", f"{self._context.where}/{stream}" if stream else None
+        )
         request = self._session.prepare_request(Request("GET", url, headers={"Accept": "application/json"}))
         settings = self._session.merge_environment_settings(request.url, {}, None, None, None)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -102,7 +103,7 @@ def test_wrong_credentials(connector: str, sandbox: Sandbox, specs: dict[str, Co
     context = make_context(sandbox, specs[connector])
     wrong = dict.fromkeys(context.credentials, "wrong-secret-value")
     with pytest.raises(CredentialError) as caught:
-        check_source(SourceContext(**{**vars(context), "credentials": wrong}))
+        check_source(replace(context, credentials=wrong))
     assert "wrong-secret-value" not in str(caught.value)
 
 
@@ -113,7 +114,7 @@ def test_faults_are_survived_or_named(
     spec = specs["hubspot"]
     limits = spec.limits.model_copy(update={"page_deadline_s": 1.0, "retries": 1, "retry_after_max_s": 0.2})
     quick = spec.model_copy(update={"limits": limits})
-    context = SourceContext(**{**vars(make_context(sandbox, quick)), "spec": quick})
+    context = replace(make_context(sandbox, quick), spec=quick)
     reader = open_reader(context)
     said = ""
     sandbox.fault("hubspot", mode)
