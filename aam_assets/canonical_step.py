@@ -11,7 +11,14 @@ from core.errors import MeshError
 from core.lineage import ColumnSources, column_lineage
 from core.mapping import MappingSet
 from core.names import canonical_key, join_name
-from resources.asset_metadata import COLUMN_LINEAGE, ROW_COUNT, describe_lineage, write_list, write_table
+from resources.asset_metadata import (
+    BY_STREAM,
+    COLUMN_LINEAGE,
+    ROW_COUNT,
+    describe_lineage,
+    write_list,
+    write_table,
+)
 from resources.canonical import CanonicalReport, StreamOutcome, advance_canonical
 from resources.connections import list_connections
 from resources.mesh import Mesh
@@ -90,5 +97,5 @@ def _show(
             (join_name(one.connector, one.stream), one.set_number, *(getattr(one, name) for name in COUNTS))
             for one in streams
         ]
-        metadata["by stream"] = write_table(("stream", "mapping set", *COUNTS), rows)
+        metadata[BY_STREAM] = write_table(("stream", "mapping set", *COUNTS), rows)
     return MaterializeResult(asset_key=AssetKey(canonical_key(entity)), metadata=metadata)

@@ -27,16 +27,22 @@ COLUMN_LINEAGE = "dagster/column_lineage"
 ROW_COUNT = "dagster/row_count"
 FAILED_STREAMS = "failed streams"
 """Of a raw step's failure: JSON ``{"connector": …, "errors": {stream: reason}}``."""
+BY_STREAM = "by stream"
+"""Metadata of a canonical asset: a table with a row a stream."""
 COVERAGE = "coverage"
 """Of ``mappings``: a table with a row a stream."""
 
 
-def describe_source_columns(schema: TableSchema) -> DagsterTableSchema:
-    """The fields of a stream as observed, nested paths included, with their logical types."""
+def describe_source_columns(schema: TableSchema, targets: Mapping[str, Sequence[str]]) -> DagsterTableSchema:
+    """The fields of a stream as observed, nested paths included, with their logical types.
+
+    ``targets``: the canonical fields each path fills, told in its description.
+    """
     columns = [
         TableColumn(
             field.path,
             type=" | ".join(t for t in field.types if t != "null") or "null",
+            description=_list_some("→", targets.get(field.path, ())) or None,
             constraints=TableColumnConstraints(nullable=field.nullable),
         )
         for field in schema.fields
@@ -44,16 +50,16 @@ def describe_source_columns(schema: TableSchema) -> DagsterTableSchema:
     return DagsterTableSchema(columns)
 
 
-def describe_entity_columns(entity: Entity) -> DagsterTableSchema:
-    """The canonical fields of an entity."""
-    return DagsterTableSchema([_describe_field(field) for field in entity.fields.values()])
+def describe_entity_columns(entity: Entity, sources: Mapping[str, Sequence[str]]) -> DagsterTableSchema:
+    """The canonical fields of an entity; ``sources`` of each are told in its description."""
+    return DagsterTableSchema([_describe_field(f, f.type, sources) for f in entity.fields.values()])
 
 
-def describe_view_columns(entity: Entity) -> DagsterTableSchema:
+def describe_view_columns(entity: Entity, sources: Mapping[str, Sequence[str]]) -> DagsterTableSchema:
     """The columns of an entity's view: canonical fields with their SQL types, then provenance."""
     fields = entity.fields
     columns = [
-        _describe_field(fields[column.field], column.sql_type)
+        _describe_field(fields[column.field], column.sql_type, sources)
         if column.field is not None
         else TableColumn(column.name, type=column.sql_type, description=column.description)
         for column in list_columns(entity)
@@ -61,17 +67,27 @@ def describe_view_columns(entity: Entity) -> DagsterTableSchema:
     return DagsterTableSchema(columns)
 
 
-def _describe_field(field: CanonicalField, sql_type: str | None = None) -> TableColumn:
-    marks = {"identity": field.identity, "pii": field.pii}
+def _describe_field(
+    field: CanonicalField, column_type: str, sources: Mapping[str, Sequence[str]]
+) -> TableColumn:
+    marks = {"identity": field.identity, "personal data": field.pii}
     constraints = [name for name, holds in marks.items() if holds]
     if field.is_closed:
         constraints.append("one of " + ", ".join(field.enum))
+    said = (field.description, _list_some("←", sources.get(field.name, ())))
     return TableColumn(
         field.name,
-        type=sql_type or field.type,
-        description=field.description,
+        type=column_type,
+        description="  \n".join(part for part in said if part),
         constraints=TableColumnConstraints(nullable=not field.required, other=constraints),
     )
+
+
+def _list_some(sign: str, names: Sequence[str], most: int = 6) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{sign} {', '.join(names[:most])}{more}"
 
 
 ColumnSources = Mapping[str, Iterable[tuple[Sequence[str], str]]]

@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, ProgrammingError
 
 from core.errors import ConfigError, StorageUnavailable
 from core.names import check_identifier
-from resources.embedded import DATABASE, OWNER, EmbeddedServer
+from resources.embedded import DATABASE, OWNER, SAMPLE, EmbeddedServer
 from resources.locks import HeldLock, hold_lock
 from resources.migrate import is_current, migrate
 from resources.rls import APP_ROLE, OPERATOR_ROLE, ROLES
@@ -165,6 +165,15 @@ class Database:
             {"options": " ".join(part for part in options if part)}
         )
         return url.render_as_string(hide_password=False)
+
+    def sample_url(self) -> str:
+        """URL of a database for demos: beside the mesh's own on the embedded server, else the given one."""
+        if self._server is None:
+            return self._url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._server.provide_sample()
+        return self._url.set(drivername="postgresql", username=SAMPLE, database=SAMPLE).render_as_string(
+            hide_password=False
+        )
 
     def __repr__(self) -> str:
         return f"Database({_describe(self._url)})"

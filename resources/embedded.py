@@ -29,6 +29,8 @@ from resources.server_user import identity, let_in, server_user
 
 SUPERUSER = "postgres"
 DATABASE = "aos"
+SAMPLE = "sample"
+"""Role and database that demos fill, as somebody else's."""
 OWNER = "aos_owner"
 SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_PATH_MAX = 100
@@ -202,6 +204,17 @@ class EmbeddedServer:
                 if inside.execute(extension).rowcount:
                     inside.execute("CREATE EXTENSION vector")
             conn.execute(f"ALTER DATABASE {making} RENAME TO {DATABASE}")
+
+    def provide_sample(self) -> None:
+        """A role and a database apart from the mesh's own, for sources that demos and tests read."""
+        with self._exclusively(), self._connect(SUPERUSER) as conn:
+            if not conn.execute("SELECT FROM pg_database WHERE datname = %s", (SAMPLE,)).rowcount:
+                conn.execute(
+                    f"DO $$ BEGIN IF to_regrole('{SAMPLE}') IS NULL THEN CREATE ROLE {SAMPLE} LOGIN; END IF; END $$"
+                )
+                conn.execute(f"CREATE DATABASE {SAMPLE} OWNER {SAMPLE}")
+                conn.execute(f"REVOKE CONNECT ON DATABASE {DATABASE} FROM PUBLIC")
+                conn.execute(f"GRANT CONNECT ON DATABASE {DATABASE} TO {OWNER}")
 
     def _stop(self) -> None:
         if (self.folder / "postmaster.pid").exists():

@@ -26,6 +26,7 @@ from resources.database import Database
 from resources.dlt_source import RunPipeline, build_pipeline, build_source, cannot_write, run_pipeline
 from resources.lake import Lake
 from resources.locks import HeldLock
+from resources.preload import preload
 from resources.secrets import SecretStore
 from resources.settings import Settings
 from resources.settling import SettledLoad, settle_loads
@@ -66,6 +67,7 @@ def load_connector(
     UnknownName, CredentialError or ConfigError before anything is read, LockBusy when another process loads
     the same connection, StorageUnavailable.
     """
+    preload()
     require_tenant(db, tenant_id)
     chosen = _choose_streams(spec, streams)
     connector = spec.connector

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from dagster import InitResourceContext, ResourceDefinition, resource
-
 from resources.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from dagster import InitResourceContext, ResourceDefinition
+
     from core.config_reader import ConfigReport
     from core.connector import ConnectorSpec
     from core.ontology import Ontology
@@ -96,6 +96,8 @@ class Mesh:
 
 def build_mesh_resource(mesh: Mesh | None = None) -> ResourceDefinition:
     """The resource ``mesh`` of every asset and sensor: a new one for each run, or the given one."""
+    from dagster import ResourceDefinition, resource  # commands that only read must not pay for it
+
     if mesh is not None:
         return ResourceDefinition.hardcoded_resource(mesh, "The mesh of the calling process.")
 

@@ -37,6 +37,11 @@ LOCK = "sync"
 ORIGIN_TAG = "aos/origin"
 """Marks the runs that a command executes in its own process."""
 ONE_OF_A_KIND = (("mappings",), ("lineage_graph",))
+QUIET = {
+    "execution": {"config": {"capture_logs": False}},
+    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+}
+"""Run config of a run inside a command: what happens is in Dagster's event log, not on the terminal."""
 WORKING = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 
 Progress = Callable[[DagsterEvent], None]
@@ -128,7 +133,7 @@ def _create_run(
         job,
         asset_selection=selection,
         tags={PARTITION_NAME_TAG: tenant_id, TENANT_TAG: tenant_id, ORIGIN_TAG: "command"},
-        run_config={"execution": {"config": {"capture_logs": False}}},
+        run_config=QUIET,
     )
 
 

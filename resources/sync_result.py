@@ -8,7 +8,10 @@ from typing import Any
 
 from dagster import DagsterEvent, DagsterEventType, TableMetadataValue
 
-from resources.asset_metadata import COVERAGE, FAILED_STREAMS
+from resources.asset_metadata import BY_STREAM, COVERAGE, FAILED_STREAMS
+
+PLAIN = (bool, int, float, str)
+"""Metadata a result carries; schemas and lineage are for the UI."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,10 @@ class SyncResult:
     failures: Mapping[str, str] = field(default_factory=dict)
     """Step → why it failed. Steps are ``raw_<connector>``, ``mappings``, ``canonical``, ``views``, …"""
     interrupted: bool = False
+    events: Mapping[str, int] = field(default_factory=dict)
+    """Connector → canonical events its loads became, deletions included."""
+    step_seconds: Mapping[str, float] = field(default_factory=dict)
+    """Step → how long it took; steps that failed are left out."""
 
     @property
     def success(self) -> bool:
@@ -57,14 +64,21 @@ def read_result(tenant_id: str, run_id: str, events: Iterable[DagsterEvent], sec
     shown: dict[tuple[str, ...], dict[str, Any]] = {}
     failures: dict[str, str] = {}
     errors: dict[tuple[str, str], str] = {}
+    seconds_of: dict[str, float] = {}
+    counts: dict[str, int] = {}
     ended = False
     for event in events:
         ended = ended or event.event_type in (DagsterEventType.RUN_SUCCESS, DagsterEventType.RUN_FAILURE)
         if event.is_step_materialization and event.asset_key is not None:
             metadata = event.step_materialization_data.materialization.metadata
-            shown[tuple(event.asset_key.path)] = {name: value.value for name, value in metadata.items()}
+            shown[tuple(event.asset_key.path)] = {
+                name: value.value for name, value in metadata.items() if isinstance(value.value, PLAIN)
+            }
+            _count_events(metadata.get(BY_STREAM), counts)
             if COVERAGE in metadata:
                 shown[(COVERAGE,)] = _read_coverage(metadata[COVERAGE])
+        elif event.is_step_success and event.step_key is not None:
+            seconds_of[event.step_key] = event.step_success_data.duration_ms / 1000
         elif event.is_step_failure and event.step_key is not None:
             failures[event.step_key] = _describe(event)
             errors.update(_read_stream_errors(event))
@@ -79,7 +93,16 @@ def read_result(tenant_id: str, run_id: str, events: Iterable[DagsterEvent], sec
         views={path[1]: facts for path, facts in shown.items() if path[0] == "views"},
         failures=failures,
         interrupted=not ended,
+        events=counts,
+        step_seconds=seconds_of,
     )
+
+
+def _count_events(table: Any, counts: dict[str, int]) -> None:
+    for record in table.records if isinstance(table, TableMetadataValue) else ():
+        row: Mapping[str, Any] = record.data
+        connector = str(row["stream"]).partition("/")[0]
+        counts[connector] = counts.get(connector, 0) + int(row["events"]) + int(row["deleted"])
 
 
 def _read_streams(
