@@ -209,9 +209,8 @@ class EmbeddedServer:
         """A role and a database apart from the mesh's own, for sources that demos and tests read."""
         with self._exclusively(), self._connect(SUPERUSER) as conn:
             if not conn.execute("SELECT FROM pg_database WHERE datname = %s", (SAMPLE,)).rowcount:
-                conn.execute(
-                    f"DO $$ BEGIN IF to_regrole('{SAMPLE}') IS NULL THEN CREATE ROLE {SAMPLE} LOGIN; END IF; END $$"
-                )
+                if not conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (SAMPLE,)).rowcount:
+                    conn.execute(f"CREATE ROLE {SAMPLE} LOGIN")
                 conn.execute(f"CREATE DATABASE {SAMPLE} OWNER {SAMPLE}")
                 conn.execute(f"REVOKE CONNECT ON DATABASE {DATABASE} FROM PUBLIC")
                 conn.execute(f"GRANT CONNECT ON DATABASE {DATABASE} TO {OWNER}")
