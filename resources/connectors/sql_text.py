@@ -56,9 +56,10 @@ def compare_from(
         return _compare_sqlite(column, value, logical)
     if dialect == "postgresql":
         return column >= sa.cast(value, column.type)
-    return column >= (
-        value if logical in ("timestamp", "date", "time") else sa.cast(value, sa.DECIMAL(65, 30))
-    )
+    if logical in ("timestamp", "date", "time"):
+        # The session's zone is UTC; MariaDB and older MySQL read no offset.
+        return column >= sa.literal(last.removesuffix("+00:00"), sa.Text())
+    return column >= sa.cast(value, sa.DECIMAL(65, 30))
 
 
 def _compare_text(column: Column, dialect: str, last: str) -> Expression:
