@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from starlette.requests import Request
@@ -47,6 +47,7 @@ class State:
                 tables=maker.build(open_world(tenant, self.seed)),
                 bucket=Bucket(maker.rate),
                 tokens=frozenset((make_token(vendor), make_token(vendor, tenant))),
+                aliases=maker.aliases,
             )
         return self.sites[key]
 
@@ -137,14 +138,14 @@ def add_fault(state: State, fault: Fault) -> None:
 
 def mutate(site: Site, mutation: Mutation, touch: int = 0) -> list[str]:
     """Change a stream's schema; ``touch`` records of it are changed too, so that incremental reads see it."""
-    site.mutations.append(mutation)
-    table = site.tables[mutation.stream]
+    table = site.table(mutation.stream)
+    site.mutations.append(replace(mutation, stream=table.name))
     return table.touch(touch, site.now()) if touch else []
 
 
 def change(site: Site, stream: str, op: str, count: int) -> list[str]:
     """Touch, add or delete records; returns their keys."""
-    table = site.tables[stream]
+    table = site.table(stream)
     act = {"touch": table.touch, "add": table.add, "delete": table.delete}[op]
     return act(count, site.now())
 

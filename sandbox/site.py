@@ -6,6 +6,7 @@ import copy
 import hashlib
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -62,6 +63,7 @@ class Site:
     tables: dict[str, Table]
     bucket: Bucket
     tokens: frozenset[str] = frozenset()
+    aliases: Mapping[str, str] = field(default_factory=dict)
     mutations: list[Mutation] = field(default_factory=list)
     sessions: dict[str, float] = field(default_factory=dict)
     locators: dict[str, tuple[str, bool]] = field(default_factory=dict)
@@ -74,6 +76,13 @@ class Site:
         """The time changes are stamped with: the real one, at least a millisecond after the last."""
         self._clock = max(self._clock + 0.001, time.time())
         return self._clock
+
+    def table(self, stream: str) -> Table:
+        """The table a stream is read from. Raises KeyError naming the known ones."""
+        name = self.aliases.get(stream, stream)
+        if name not in self.tables:
+            raise KeyError(f"{self.vendor} has no stream {stream!r}; it has {', '.join(self.tables)}")
+        return self.tables[name]
 
     def serve(self, table: Table, row: Row) -> Record:
         """The record as it looks today."""

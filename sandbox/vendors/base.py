@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from starlette.requests import Request
@@ -24,6 +24,8 @@ class Vendor(ABC):
 
     name: ClassVar[str]
     rate: ClassVar[Rate]
+    aliases: ClassVar[Mapping[str, str]] = {}
+    """Streams of the connector config that are read from a table of another name."""
 
     def __init__(self) -> None:
         self.router = Router(routes=list(self.routes()), default=self._no_route, redirect_slashes=False)

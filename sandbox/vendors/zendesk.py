@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,6 +25,7 @@ class Zendesk(Vendor):
 
     name = "zendesk"
     rate = Rate(700 / 60, 700)
+    aliases: ClassVar[Mapping[str, str]] = {"end_users": "users", "agents": "users", "admins": "users"}
 
     def build(self, world: World) -> dict[str, Table]:
         return build_tables(world)

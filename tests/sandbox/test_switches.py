@@ -71,6 +71,13 @@ def test_records_are_touched_added_deleted(sandbox: Sandbox) -> None:
     assert set(table.gone) == set(deleted)
 
 
+def test_streams_are_named_as_in_the_config(sandbox: Sandbox) -> None:
+    (key,) = sandbox.touch("acme", "zendesk", "end_users")
+    assert key in sandbox.site("acme", "zendesk").tables["users"].rows
+    with pytest.raises(KeyError, match="has no stream 'unicorns'; it has"):
+        sandbox.touch("acme", "zendesk", "unicorns")
+
+
 def test_two_touches_change_the_record_twice(sandbox: Sandbox) -> None:
     table = sandbox.site("acme", "stripe").tables["customers"]
     (key,) = sandbox.touch("acme", "stripe", "customers")
