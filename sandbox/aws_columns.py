@@ -33,11 +33,7 @@ def focus_row(line: Line) -> dict[str, Any]:
         "ChargeFrequency": "Usage-Based" if usage else "One-Time",
         "ChargePeriodEnd": _plain(end),
         "ChargePeriodStart": _plain(start),
-        "CommitmentDiscountCategory": "Spend" if line.has_plan else None,
-        "CommitmentDiscountId": _PLAN.format(line.payer_id) if line.has_plan else None,
-        "CommitmentDiscountName": None,
-        "CommitmentDiscountStatus": "Used" if line.has_plan else None,
-        "CommitmentDiscountType": "Savings Plan" if line.has_plan else None,
+        **_commitment(line),
         "ConsumedQuantity": line.quantity if usage else None,
         "ConsumedUnit": resource.service[4] if resource else None,
         "ContractedCost": line.cost,
@@ -65,11 +61,22 @@ def focus_row(line: Line) -> dict[str, Any]:
         "Tags": json.dumps(tags(line)) if usage else None,
         "x_CostCategories": None,
         "x_Discounts": None,
-        "x_Operation": "RunInstances" if resource and resource.service[0] == "AmazonEC2" else None,
+        "x_Operation": operation(line),
         "x_ServiceCode": resource.service[0] if resource else None,
         "x_UsageType": usage_type(line),
     }
     return {name: "NULL" if value is None else value for name, value in row.items()}
+
+
+def _commitment(line: Line) -> dict[str, Any]:
+    has = line.has_plan
+    return {
+        "CommitmentDiscountCategory": "Spend" if has else None,
+        "CommitmentDiscountId": _PLAN.format(line.payer_id) if has else None,
+        "CommitmentDiscountName": None,
+        "CommitmentDiscountStatus": "Used" if has else None,
+        "CommitmentDiscountType": "Savings Plan" if has else None,
+    }
 
 
 def cur_row(line: Line) -> dict[str, Any]:
@@ -171,6 +178,11 @@ def describe(line: Line) -> str:
 def effective_cost(line: Line) -> Decimal:
     """Cost with commitments spread over usage: a plan's usage is cheaper."""
     return (line.cost * Decimal("0.72")).quantize(Decimal("0.0000000001")) if line.has_plan else line.cost
+
+
+def operation(line: Line) -> str | None:
+    """What was called."""
+    return "RunInstances" if line.resource and line.resource.service[0] == "AmazonEC2" else None
 
 
 def usage_type(line: Line) -> str | None:

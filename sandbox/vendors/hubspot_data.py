@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
-from sandbox import words
 from sandbox.facts import Company, Deal, Person, Ticket
 from sandbox.spelling import bare_name, typed_email
 from sandbox.table import Record, Table
 from sandbox.times import iso_ms_z
+from sandbox.vendors.hubspot_objects import (
+    Engagements,
+    company_id,
+    contact_id,
+    make_links,
+    make_object,
+    object_table,
+    owner_id,
+)
 from sandbox.world import DAY, SEED_NOW, World
 
 STAGES = (
@@ -35,21 +42,6 @@ INDUSTRIES = {
 TICKET_STAGES = {"new": "1", "open": "2", "pending": "3", "hold": "3", "solved": "4", "closed": "4"}
 
 
-def company_id(number: int) -> str:
-    """Key of the n-th company."""
-    return str(8_801_000_000 + number * 37)
-
-
-def contact_id(number: int) -> str:
-    """Key of the n-th contact."""
-    return str(51_000_000 + number * 13)
-
-
-def owner_id(number: int) -> str:
-    """Key of the n-th member of staff."""
-    return str(71_400_100 + number)
-
-
 def build_tables(world: World) -> dict[str, Table]:
     """All of a portal's tables."""
     companies = world.companies_in("hubspot")
@@ -67,46 +59,14 @@ def build_tables(world: World) -> dict[str, Table]:
         "deal_pipelines": _pipelines(),
         "deal_stages": _stages(),
     }
-    engagements = _Engagements(world, companies, people, deals)
+    engagements = Engagements(world, companies, people, deals)
     for kind, count in (("notes", 150), ("tasks", 90), ("meetings", 70), ("calls", 90), ("emails", 90)):
         tables[kind] = engagements.table(kind, count)
     return tables
 
 
-def _table(name: str, change: str, base: int, modified: str = "hs_lastmodifieddate") -> Table:
-    return Table(
-        name,
-        new_id=lambda n: str(base + 5_000_000 + n),
-        spell=iso_ms_z,
-        change=f"properties.{change}",
-        created_at=("createdAt", "properties.createdate"),
-        updated_at=("updatedAt", f"properties.{modified}"),
-        unique=("properties.email", "properties.domain"),
-    )
-
-
-def _object(
-    key: str, properties: Record, created: float, updated: float, links: Record | None = None
-) -> Record:
-    record: Record = {
-        "id": key,
-        "properties": {n: None if v is None else str(v) for n, v in properties.items()},
-        "createdAt": iso_ms_z(created),
-        "updatedAt": iso_ms_z(updated),
-        "archived": False,
-    }
-    if links:
-        record["associations"] = links
-    return record
-
-
-def _links(kind: str, **keys: str | None) -> Record:
-    one = {"companies": "company", "contacts": "contact", "deals": "deal"}
-    return {to: {"results": [{"id": key, "type": f"{kind}_to_{one[to]}"}]} for to, key in keys.items() if key}
-
-
 def _companies(companies: list[Company]) -> Table:
-    table = _table("companies", "description", 8_801_000_000)
+    table = object_table("companies", "description", 8_801_000_000)
     for company in companies:
         place = company.place
         # Two people typed what no number field should hold: such rows end in quarantine.
@@ -138,7 +98,7 @@ def _companies(companies: list[Company]) -> Table:
             "num_associated_contacts": company.number % 9,
         }
         table.put(
-            _object(company_id(company.number), properties, company.created, company.updated),
+            make_object(company_id(company.number), properties, company.created, company.updated),
             company.created,
             company.updated,
         )
@@ -146,7 +106,7 @@ def _companies(companies: list[Company]) -> Table:
 
 
 def _contacts(people: list[Person]) -> Table:
-    table = _table("contacts", "jobtitle", 51_000_000, "lastmodifieddate")
+    table = object_table("contacts", "jobtitle", 51_000_000, "lastmodifieddate")
     for person in people:
         company = person.company
         properties = {
@@ -182,12 +142,14 @@ def _contacts(people: list[Person]) -> Table:
             "hs_email_optout": "false",
         }
         key = contact_id(person.number)
-        table.put(_object(key, properties, person.created, person.updated), person.created, person.updated)
+        table.put(
+            make_object(key, properties, person.created, person.updated), person.created, person.updated
+        )
     return table
 
 
 def _deals(deals: list[Deal], people: set[int]) -> Table:
-    table = _table("deals", "description", 9_200_000_000)
+    table = object_table("deals", "description", 9_200_000_000)
     for deal in deals:
         closed, won = deal.status != "open", deal.status == "won"
         properties = {
@@ -210,14 +172,14 @@ def _deals(deals: list[Deal], people: set[int]) -> Table:
             "hs_lastmodifieddate": iso_ms_z(deal.updated),
         }
         person = contact_id(deal.person.number) if deal.person.number in people else None
-        links = _links("deal", companies=company_id(deal.company.number), contacts=person)
+        links = make_links("deal", companies=company_id(deal.company.number), contacts=person)
         key = str(9_200_000_000 + deal.number * 11)
-        table.put(_object(key, properties, deal.created, deal.updated, links), deal.created, deal.updated)
+        table.put(make_object(key, properties, deal.created, deal.updated, links), deal.created, deal.updated)
     return table
 
 
 def _tickets(tickets: list[Ticket], people: set[int]) -> Table:
-    table = _table("tickets", "content", 1_300_000_000)
+    table = object_table("tickets", "content", 1_300_000_000)
     for ticket in tickets:
         done = ticket.status in ("solved", "closed")
         first = next((time for _, staff, _, time in ticket.comments if staff), None)
@@ -236,9 +198,9 @@ def _tickets(tickets: list[Ticket], people: set[int]) -> Table:
             "hs_lastmodifieddate": iso_ms_z(ticket.updated),
         }
         person = contact_id(ticket.person.number) if ticket.person.number in people else None
-        links = _links("ticket", companies=company_id(ticket.company.number), contacts=person)
+        links = make_links("ticket", companies=company_id(ticket.company.number), contacts=person)
         key = str(1_300_000_000 + ticket.number)
-        record = _object(key, properties, ticket.created, ticket.updated, links)
+        record = make_object(key, properties, ticket.created, ticket.updated, links)
         table.put(record, ticket.created, ticket.updated)
     return table
 
@@ -270,7 +232,7 @@ def _owners(world: World) -> Table:
 
 
 def _products(world: World) -> Table:
-    table = _table("products", "description", 2_600_000_000)
+    table = object_table("products", "description", 2_600_000_000)
     for product in world.products:
         properties = {
             "name": product.name,
@@ -286,7 +248,7 @@ def _products(world: World) -> Table:
             "hs_lastmodifieddate": iso_ms_z(product.created),
         }
         key = str(2_600_000_000 + product.number)
-        table.put(_object(key, properties, product.created, product.created), product.created)
+        table.put(make_object(key, properties, product.created, product.created), product.created)
     return table
 
 
@@ -334,83 +296,4 @@ def _stage(pipeline: str, number: int, time: int) -> Record:
         "createdAt": iso_ms_z(time),
         "updatedAt": iso_ms_z(time),
         "archived": False,
-    }
-
-
-class _Engagements:
-    """Notes, tasks, meetings, calls and e-mails about the portal's companies."""
-
-    def __init__(
-        self, world: World, companies: list[Company], people: list[Person], deals: list[Deal]
-    ) -> None:
-        self._world = world
-        self._people = people
-        self._deals = {deal.company.number: deal for deal in deals}
-
-    def table(self, kind: str, count: int) -> Table:
-        """``count`` engagements of a kind."""
-        dice = self._world.dice("hubspot", kind)
-        base = {"notes": 31, "tasks": 32, "meetings": 33, "calls": 34, "emails": 35}[kind] * 10**9
-        change = {"notes": "hs_note_body", "tasks": "hs_task_body", "meetings": "hs_meeting_body",
-                  "calls": "hs_call_body", "emails": "hs_email_text"}[kind]  # fmt: skip
-        table = _table(kind, change, base)
-        table.created_at = ("createdAt", "properties.hs_createdate")
-        for number in range(count):
-            person = dice.choice(self._people)
-            created = dice.randint(person.created, SEED_NOW - DAY)
-            properties = _engagement(kind, dice, person, created) | {
-                "hs_timestamp": iso_ms_z(created),
-                "hubspot_owner_id": owner_id(person.company.owner),
-                "hs_createdate": iso_ms_z(created),
-                "hs_lastmodifieddate": iso_ms_z(created + 60),
-            }
-            deal = self._deals.get(person.company.number) if kind in ("notes", "tasks") else None
-            links = _links(
-                kind[:-1],
-                companies=company_id(person.company.number),
-                contacts=contact_id(person.number),
-                deals=str(9_200_000_000 + deal.number * 11) if deal else None,
-            )
-            record = _object(str(base + number), properties, created, created + 60, links)
-            table.put(record, created, created + 60)
-        return table
-
-
-def _engagement(kind: str, dice: random.Random, person: Person, created: int) -> Record:
-    subject, text = dice.choice(words.COMPLAINTS)
-    if kind == "notes":
-        return {"hs_note_body": f"<p>Spoke with {person.first}: {text}</p>"}
-    if kind == "tasks":
-        done = dice.random() < 0.6
-        return {
-            "hs_task_subject": f"Follow up with {person.name}",
-            "hs_task_body": text,
-            "hs_task_status": "COMPLETED" if done else "NOT_STARTED",
-            "hs_task_priority": dice.choice(("NONE", "LOW", "MEDIUM", "HIGH")),
-            "hs_task_type": dice.choice(("TODO", "CALL", "EMAIL")),
-            "hs_task_completion_date": iso_ms_z(created + DAY) if done else None,
-        }
-    if kind == "meetings":
-        return {
-            "hs_meeting_title": f"Review with {person.first}",
-            "hs_meeting_body": text,
-            "hs_meeting_location": dice.choice(("Video call", person.company.place.city)),
-            "hs_meeting_start_time": iso_ms_z(created),
-            "hs_meeting_end_time": iso_ms_z(created + 1800 * dice.randint(1, 4)),
-            "hs_meeting_outcome": dice.choice(("SCHEDULED", "COMPLETED", "NO_SHOW")),
-            "hs_activity_type": dice.choice(("Demo", "Check-in", "Kick-off")),
-        }
-    if kind == "calls":
-        return {
-            "hs_call_title": f"Call with {person.name}",
-            "hs_call_body": text,
-            "hs_call_direction": dice.choice(("INBOUND", "OUTBOUND")),
-            "hs_call_duration": dice.randint(20_000, 1_800_000),
-            "hs_call_status": "COMPLETED",
-        }
-    return {
-        "hs_email_subject": subject,
-        "hs_email_text": text,
-        "hs_email_direction": dice.choice(("EMAIL", "INCOMING_EMAIL")),
-        "hs_email_status": "SENT",
     }

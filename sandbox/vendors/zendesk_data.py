@@ -13,6 +13,18 @@ from sandbox.world import DAY, SEED_NOW, World
 
 GROUPS = ("Support", "Billing", "Technical", "Escalations", "Onboarding")
 _PAST = SEED_NOW - 1200 * DAY
+_REST_OF_TICKET: Record = {
+    "recipient": None,
+    "collaborator_ids": [],
+    "follower_ids": [],
+    "email_cc_ids": [],
+    "forum_topic_id": None,
+    "sharing_agreement_ids": [],
+    "followup_ids": [],
+    "has_incidents": False,
+    "allow_channelback": False,
+    "allow_attachments": True,
+}
 
 
 def organization_id(number: int) -> int:
@@ -202,28 +214,19 @@ def _tickets(tickets: list[Ticket]) -> Table:
             "description": ticket.text,
             "priority": ticket.priority,
             "status": ticket.status,
-            "recipient": None,
             "requester_id": requester,
             "submitter_id": requester,
             "assignee_id": 380_000_000_000 + ticket.agent * 211,
             "organization_id": organization_id(ticket.company.number),
             "group_id": group_id(ticket.number % len(GROUPS)),
-            "collaborator_ids": [],
-            "follower_ids": [],
-            "email_cc_ids": [],
-            "forum_topic_id": None,
             "problem_id": ticket.number - 4 if ticket.number % 5 == 1 and ticket.number > 4 else None,
-            "has_incidents": False,
             "is_public": True,
             "due_at": iso_z(ticket.created + 3 * DAY) if ticket.number % 5 == 3 else None,
             "tags": list(ticket.tags),
             "custom_fields": [{"id": 360_000_000_101, "value": "eu" if ticket.number % 2 else None}],
             "satisfaction_rating": {"score": "good"} if ticket.number % 6 == 0 else {"score": "unoffered"},
-            "sharing_agreement_ids": [],
-            "followup_ids": [],
             "brand_id": 360_000_000_001,
-            "allow_channelback": False,
-            "allow_attachments": True,
+            **_REST_OF_TICKET,
         }
         table.put(record, ticket.created, ticket.updated)
     return table
