@@ -7,6 +7,7 @@ import json
 import os
 from datetime import date, datetime
 from pathlib import Path
+from random import Random
 from typing import Any, cast
 
 import fsspec
@@ -210,8 +211,12 @@ def make_parquet(path: Path) -> bytes:
         ("b.csv", b"<!DOCTYPE html><html>not found</html>", "it holds HTML or XML"),
         ("b.csv", b"\xef\xbb\xbf<html>", "it holds HTML or XML"),
         ("b.csv", b"PK\x03\x04....", "it is a zip archive or an Excel workbook"),
-        ("b.csv", gzip.compress(b"id,name\n1,x\n"), "it is gzip-compressed, without .gz in its name"),
-        ("b.csv.gz", gzip.compress(os.urandom(90_000).hex().encode())[:-5000], "cut off or damaged"),
+        (
+            "b.csv",
+            gzip.compress(b"id,name\n1,x\n", mtime=0),
+            "it is gzip-compressed, without .gz in its name",
+        ),
+        ("b.csv.gz", gzip.compress(Random(0).randbytes(90_000), mtime=0)[:-5000], "cut off or damaged"),
         ("b.csv.gz", b"id,name\n1,x\n", "cut off or damaged"),
         ("b.csv", b"other,columns\n1,2\n", "it has no column id (the primary key); it has other, columns"),
         ("b.csv", b"id,name\n" + b"a line of a letter\n" * 50, "none of its first 50 lines fits the header"),
