@@ -1,4 +1,4 @@
-"""The shipped connectors through the loader, over the sandbox's real HTTP: counts reconcile, change is seen."""
+"""The shipped connectors through the loader, over real HTTP: counts reconcile, change is seen."""
 
 from __future__ import annotations
 
