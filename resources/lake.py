@@ -38,7 +38,7 @@ class ManifestRow:
 
     ``mode``: incremental, snapshot (complete: what is absent is gone) or deletions. ``records`` came from
     the source, ``landed`` + ``quarantined`` are in this load. ``schema_json``: the observed TableSchema.
-    ``renamed_json``: source field → column, where these differ.
+    ``renamed_json``: source field → column, where these differ. ``run_id``: of the Dagster run, or empty.
     """
 
     stream: str
@@ -49,6 +49,7 @@ class ManifestRow:
     complete: bool
     schema_json: str
     renamed_json: str
+    run_id: str = ""
 
 
 def order_load_ids(load_ids: Iterable[str]) -> list[str]:
@@ -92,7 +93,8 @@ class Lake:
         names = [one.name for one in fields(ManifestRow)]
         rows: list[ManifestRow] = []
         for batch in self._batches(tenant_id, connector, MANIFEST, load_id):
-            rows.extend(ManifestRow(**{name: row[name] for name in names}) for row in batch.to_pylist())
+            for row in batch.to_pylist():
+                rows.append(ManifestRow(**{name: row[name] for name in names if name in row}))
         return sorted(rows, key=lambda row: row.stream)
 
     def quarantine(self, tenant_id: str, connector: str, load_id: str) -> Iterator[list[dict[str, Any]]]:

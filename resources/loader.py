@@ -59,13 +59,14 @@ def load_connector(
     tenant_id: str,
     streams: Sequence[str] | None = None,
     run: RunPipeline | None = None,
+    run_id: str = "",
 ) -> LoadReport:
     """Load what is new in ``streams`` (default all) of a tenant's connection, and settle it.
 
     A stream that fails has its reason in the report and lands nothing; the others land. ``run`` runs the
-    pipeline in another way than ``pipeline.run(source)``; it is not called when nothing is new. Raises
-    UnknownName, CredentialError or ConfigError before anything is read, LockBusy when another process loads
-    the same connection, StorageUnavailable.
+    pipeline in another way than ``pipeline.run(source)``; it is not called when nothing is new. ``run_id``
+    is noted with the load. Raises UnknownName, CredentialError or ConfigError before anything is read,
+    LockBusy when another process loads the same connection, StorageUnavailable.
     """
     preload()
     require_tenant(db, tenant_id)
@@ -79,7 +80,8 @@ def load_connector(
             settle_loads(db, lake, tenant_id, connector)
             states = lake.restore_states(tenant_id, connector)
             with closing(open_reader(context)) as reader:
-                loads = [StreamLoad(spec, name, states.get(name), folder / "spool") for name in chosen]
+                spool = folder / "spool"
+                loads = [StreamLoad(spec, name, states.get(name), spool, run_id) for name in chosen]
                 fresh = _read_streams(reader, loads, report)
             if fresh:
                 lock.verify()

@@ -129,7 +129,6 @@ def register_load(
     load_id: str,
     row: ManifestRow,
     schema_version: int,
-    run_id: str | None = None,
 ) -> None:
     """Write the row of one stream in one load. One that brought nothing to consume is consumed at once."""
     nothing = row.landed == 0 and not row.complete
@@ -143,7 +142,7 @@ def register_load(
         "landed": row.landed,
         "quarantined": row.quarantined,
         "schema_version": schema_version,
-        "run_id": run_id,
+        "run_id": row.run_id or None,
     }
     if nothing:
         zero = dict.fromkeys(("events", "unchanged", "refused", "deleted"), 0)

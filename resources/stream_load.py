@@ -75,8 +75,11 @@ class StreamLoad:
     After ``read`` said that something is new, ``tables`` has it and ``state_after`` goes with it.
     """
 
-    def __init__(self, spec: ConnectorSpec, stream: str, state_before: str | None, folder: Path) -> None:
+    def __init__(
+        self, spec: ConnectorSpec, stream: str, state_before: str | None, folder: Path, run_id: str = ""
+    ) -> None:
         self.stream = stream
+        self._run_id = run_id
         self.state_before = state_before
         self._keys = tuple(parse_path(path) for path in spec.streams[stream].primary_key)
         self._snapshot = is_snapshot(spec, stream)
@@ -158,6 +161,7 @@ class StreamLoad:
             complete=report.mode == SNAPSHOT,
             schema_json=json.dumps(build_schema(self._evidence).to_json(), ensure_ascii=False),
             renamed_json=json.dumps(self._names.renamed, ensure_ascii=False),
+            run_id=self._run_id,
         )
 
     def _take(self, page: Page) -> None:

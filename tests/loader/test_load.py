@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import select
+
 from resources.loads import list_loads, list_quarantine
 from resources.schema_versions import latest_version, list_drift
+from resources.tables import loads
 from tests.loader.fake_kind import after_cursor, pages_of
 
 
@@ -25,8 +28,8 @@ def test_first_load_lands_and_settles(make_loading: Any) -> None:
         "_aos_row": 0, "_aos_deleted": False, "id": "0", "n": "0", "name": "P0", "address": '{"city":"Köln"}',
     }  # fmt: skip
     assert loading.rows("colours")[1]["hex"] is None
-    loads = list_loads(loading.db, loading.tenant_id)
-    assert {(one.stream, one.mode, one.records, one.landed) for one in loads} == {
+    known = list_loads(loading.db, loading.tenant_id)
+    assert {(one.stream, one.mode, one.records, one.landed) for one in known} == {
         ("people", "incremental", 250, 250), ("colours", "snapshot", 2, 2),
     }  # fmt: skip
     version = latest_version(loading.db, loading.tenant_id, "shop", "people")
@@ -35,6 +38,15 @@ def test_first_load_lands_and_settles(make_loading: Any) -> None:
     assert list_drift(loading.db, loading.tenant_id) == []
     assert list_quarantine(loading.db, loading.tenant_id) == []
     assert loading.source.closed == 1
+
+
+def test_a_load_notes_its_run(make_loading: Any) -> None:
+    loading = make_loading(whole={"a": pages_of([{"id": 1}])})
+    loading.load(run_id="run-7")
+    (load_id,) = loading.lake.loads(loading.tenant_id, "shop")
+    assert [row.run_id for row in loading.lake.manifest(loading.tenant_id, "shop", load_id)] == ["run-7"]
+    with loading.db.tenant(loading.tenant_id) as conn:
+        assert conn.execute(select(loads.c.run_id)).scalars().all() == ["run-7"]
 
 
 def test_second_load_takes_only_what_is_new(make_loading: Any) -> None:
