@@ -14,6 +14,7 @@ import re
 import resource
 import sys
 import threading
+from contextlib import suppress
 from typing import Any
 
 import duckdb
@@ -70,7 +71,8 @@ def _limit(memory_bytes: int, timeout_s: float) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # no file can grow, whatever SQL finds to write one
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     space = memory_bytes + _ROOM_BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (space, space))
+    with suppress(ValueError):  # systems that know no such limit still have DuckDB's own
+        resource.setrlimit(resource.RLIMIT_AS, (space, space))
     cpu_s = int(timeout_s * 4) + 5  # outlives nobody who kills it in time
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
 

@@ -59,7 +59,7 @@ def view(path: Path, entity: str) -> Rows:
     return set(rows)
 
 
-@examples(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(st.lists(events(), max_size=8), min_size=1, max_size=4))
 def test_views_equal_the_model(database: Database, settings: Settings, steps: list[list[Event]]) -> None:
     tenant = f"m-{uuid.uuid4().hex[:12]}"
