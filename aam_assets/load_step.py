@@ -21,6 +21,7 @@ from dagster import (
 
 from aam_assets.raw import CHECK_NAME
 from core.connector import ConnectorSpec
+from core.declared_sources import list_declared_targets
 from core.errors import LockBusy, MeshError, TryAgain
 from core.names import join_name, raw_key
 from resources.asset_metadata import (
@@ -87,6 +88,7 @@ def _load(
             tenant_id=tenant_id,
             streams=streams,
             run=build_runner(context, spec.connector),
+            run_id=context.run_id,
         )
     except LockBusy:
         raise  # somebody else's load will say how it ended
@@ -142,7 +144,9 @@ def _show_stream(
         metadata["load"] = stream.load_id
     if facts.schema is not None:
         metadata["schema version"] = facts.version
-        metadata[COLUMN_SCHEMA] = describe_source_columns(facts.schema)
+        metadata[COLUMN_SCHEMA] = describe_source_columns(
+            facts.schema, list_declared_targets(spec.streams[name])
+        )
     if stream.drift:
         metadata["drift"] = write_list(operation.describe() for operation in stream.drift)
     return MaterializeResult(asset_key=_asset_key(spec, name), metadata=metadata)

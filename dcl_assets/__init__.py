@@ -18,6 +18,7 @@ def build_defs(
 
     Configs that could not be read are shown on ``mappings``.
     """
+    from core.declared_sources import list_declared_sources
     from dcl_assets.lineage import build_lineage_asset
     from dcl_assets.mappings import build_mappings_asset
     from dcl_assets.views import build_view_assets
@@ -25,7 +26,7 @@ def build_defs(
     return Definitions(
         assets=[
             build_mappings_asset(specs, config_errors),
-            build_view_assets(entities),
+            build_view_assets(entities, list_declared_sources(specs)),
             build_lineage_asset(entities),
         ]
     )

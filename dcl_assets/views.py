@@ -1,6 +1,6 @@
 """View assets: one op for all entities, as the tenant's views are one file published at once."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dagster import (
@@ -14,6 +14,7 @@ from dagster import (
     multi_asset,
 )
 
+from core.declared_sources import DeclaredSources
 from core.errors import MeshError
 from core.names import canonical_key, view_key
 from core.ontology import Entity
@@ -29,25 +30,26 @@ from resources.mesh import Mesh
 from resources.partitions import TENANTS
 
 
-def build_view_assets(entities: Iterable[Entity]) -> AssetsDefinition:
-    """``views/<entity>`` for each entity."""
+def build_view_assets(entities: Iterable[Entity], sources: DeclaredSources) -> AssetsDefinition:
+    """``views/<entity>`` for each entity; its columns tell their ``sources``."""
     by_key = {AssetKey(view_key(entity.name)): entity for entity in entities}
 
     @multi_asset(
         name="views",
-        specs=[_describe(entity) for entity in by_key.values()],
+        specs=[_describe(one, sources.get(one.name, {})) for one in by_key.values()],
         partitions_def=TENANTS,
         can_subset=True,
         required_resource_keys={"mesh"},
         description="Takes the new canonical events into the tenant's DuckDB file and publishes it.",
     )
     def views(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]:
-        yield from _advance(context, {key: by_key[key] for key in context.selected_asset_keys})
+        chosen = context.selected_asset_keys
+        yield from _advance(context, {key: one for key, one in by_key.items() if key in chosen})
 
     return views
 
 
-def _describe(entity: Entity) -> AssetSpec:
+def _describe(entity: Entity, sources: Mapping[str, Sequence[str]]) -> AssetSpec:
     return AssetSpec(
         key=AssetKey(view_key(entity.name)),
         deps=[AssetKey(canonical_key(entity.name))],
@@ -57,7 +59,7 @@ def _describe(entity: Entity) -> AssetSpec:
         owners=[f"team:{entity.owner}"],
         tags={"aos/domain": entity.domain},
         metadata={
-            COLUMN_SCHEMA: describe_view_columns(entity),
+            COLUMN_SCHEMA: describe_view_columns(entity, sources),
             "query": MetadataValue.md(f'`aos query TENANT "SELECT * FROM {entity.name} LIMIT 10"`'),
         },
     )

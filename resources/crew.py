@@ -14,6 +14,7 @@ from queue import Empty, SimpleQueue
 
 from dagster import DagsterEvent
 from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.execution.context.data_version_cache import DataVersionCache
 from dagster._core.execution.context.system import StepExecutionContext
 from dagster._core.execution.plan.execute_plan import _trigger_hook, dagster_event_sequence_for_step
 
@@ -27,6 +28,16 @@ class Ended:
     error: BaseException | None
 
 
+class NoDataVersions(DataVersionCache):
+    """Keeps Dagster from asking for the versions of a step's inputs, some queries for each input.
+
+    A version would be new with every run and say nothing: what changed is told by loads and events.
+    """
+
+    def fetch_external_input_asset_version_info(self) -> None:
+        """Nothing is fetched, so nothing is recorded with the step's materializations."""
+
+
 class Crew(AbstractContextManager["Crew"]):
     """The threads at work. What they have to say waits in one queue; leaving interrupts the rest."""
 
@@ -38,6 +49,7 @@ class Crew(AbstractContextManager["Crew"]):
 
     def start(self, step_context: StepExecutionContext) -> None:
         """Run a step in a thread of its own (a daemon: an unwilling one cannot hold the process)."""
+        step_context._data_version_cache = NoDataVersions(step_context)
         scope = contextvars.copy_context()
         thread = threading.Thread(
             target=scope.run,
