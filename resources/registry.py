@@ -12,24 +12,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select
+from sqlalchemy import Connection, Row, func, select
 
-from core.baseline import baseline_mappings, check_mappings
+from core.baseline import baseline_mappings
 from core.connector import ConnectorSpec
 from core.errors import ConfigError, UnknownName
 from core.mapping import FieldMapping, MappingSet, fingerprint_mappings
-from core.names import GLOBAL_TENANT, check_identifier, join_name
+from core.names import GLOBAL_TENANT, join_name
 from core.ontology import Entity, Ontology
 from resources.audit import record
 from resources.database import Database
+from resources.registry_changes import activate_in, describe_set, follow_in, publish_in
 from resources.registry_rows import (
     StreamKey,
     insert_sets,
     number_set,
-    of_stream,
     open_scope,
     point_at,
-    read_active_number,
     read_newest_numbers,
     read_sets,
     select_active,
@@ -86,21 +85,8 @@ def publish_set(
 
     When the active set says the same, it is returned and nothing changes. Raises MappingRefused.
     """
-    key = (check_identifier(connector, "connector"), check_identifier(stream, "stream"))
-    check_mappings(mappings, entity, join_name(*key))
     with open_scope(database, tenant_id) as conn:
-        wait_turn(conn, tenant_id)
-        before = read_active_number(conn, tenant_id, key)
-        if before is not None:
-            current = _read_numbered(conn, tenant_id, key, before)
-            if current.fingerprint == fingerprint_mappings(entity.name, tuple(mappings)):
-                return current
-        number = read_newest_numbers(conn, tenant_id, key).get(key, 0) + 1
-        made = number_set(tenant_id, key, number, entity.name, mappings)
-        insert_sets(conn, [made], actor, reason)
-        point_at(conn, [made], actor)
-        _audit(conn, actor, "mapping_set.published", tenant_id, key, before, made, reason)
-    return made
+        return publish_in(conn, tenant_id, (connector, stream), entity, mappings, actor, reason)
 
 
 def publish_baselines(
@@ -126,26 +112,14 @@ def activate_set(
     database: Database, tenant_id: str, connector: str, stream: str, number: int, actor: str, reason: str = ""
 ) -> MappingSet:
     """Make a stored set the active one (rollback is activating an older one); UnknownName if absent."""
-    key = (connector, stream)
     with open_scope(database, tenant_id) as conn:
-        wait_turn(conn, tenant_id)
-        chosen = _read_numbered(conn, tenant_id, key, number)
-        before = read_active_number(conn, tenant_id, key)
-        if before != number:
-            point_at(conn, [chosen], actor)
-            _audit(conn, actor, "mapping_set.activated", tenant_id, key, before, chosen, reason)
-    return chosen
+        return activate_in(conn, tenant_id, (connector, stream), number, actor, reason)
 
 
 def follow_global(database: Database, tenant_id: str, connector: str, stream: str, actor: str) -> None:
     """End a tenant's override, so that the global set holds again; its own sets stay stored."""
-    key = (connector, stream)
     with database.tenant(tenant_id) as conn:
-        wait_turn(conn, tenant_id)
-        before = read_active_number(conn, tenant_id, key)
-        if before is not None:
-            conn.execute(delete(active).where(*of_stream(active, tenant_id, *key)))
-            _audit(conn, actor, "mapping_set.override_ended", tenant_id, key, before, None, "")
+        follow_in(conn, tenant_id, (connector, stream), actor)
 
 
 def active_set(database: Database, tenant_id: str, connector: str, stream: str) -> MappingSet | None:
@@ -229,39 +203,9 @@ def _publish_changed(conn: Connection, changed: _Wanted, actor: str) -> list[Map
     ]
     insert_sets(conn, made, actor, BASELINE)
     point_at(conn, made, actor)
-    after = {join_name(one.connector, one.stream): _facts(one) for one in made}
+    after = {join_name(one.connector, one.stream): describe_set(one) for one in made}
     record(conn, actor, "mapping_sets.published", "baselines", None, after, GLOBAL_TENANT)
     return made
-
-
-def _read_numbered(conn: Connection, tenant_id: str, key: StreamKey, number: int) -> MappingSet:
-    query = select(sets).where(*of_stream(sets, tenant_id, *key), sets.c.number == number)
-    found = read_sets(conn, query)
-    if not found:
-        raise UnknownName(
-            f"{join_name(*key)} has no mapping set number {number}",
-            where="all tenants" if tenant_id == GLOBAL_TENANT else f"tenant {tenant_id}",
-        )
-    return found[0]
-
-
-def _audit(
-    conn: Connection,
-    actor: str,
-    action: str,
-    tenant_id: str,
-    key: StreamKey,
-    before: int | None,
-    after: MappingSet | None,
-    reason: str,
-) -> None:
-    was = None if before is None else {"number": before}
-    now = None if after is None else _facts(after) | {"reason": reason}
-    record(conn, actor, action, join_name(*key), was, now, tenant_id)
-
-
-def _facts(made: MappingSet) -> dict[str, Any]:
-    return {"number": made.number, "set_id": made.set_id, "entity": made.entity, "fields": len(made.mappings)}
 
 
 def _same_set(table: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Numeric,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -331,6 +333,54 @@ sync_requests = Table(
     _owned(),
 )
 
+replay_requests = Table(
+    "replay_requests",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("connector", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("request_id", UUID(as_uuid=False), nullable=False),  # a new one each time it is asked for
+    Column("requested_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    _time("requested_at"),
+    *_tenant_key("connector", "stream"),
+    _owned(),
+)
+
+mapping_canaries = Table(
+    "mapping_canaries",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("connector", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("base_id", UUID(as_uuid=False), nullable=False),  # the active set when it began
+    Column("set_id", UUID(as_uuid=False), nullable=False),  # the set on trial
+    Column("ratio", Float, nullable=False),  # share of records under it, 0 to 1
+    Column("purpose", Text, nullable=False),  # canary | yaml
+    Column("started_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    _time("started_at"),
+    _time("changed_at"),
+    *_tenant_key("connector", "stream"),
+    _owned(),
+)
+
+yaml_migrations = Table(
+    "yaml_migrations",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("phase", Text, nullable=False),  # SHADOW | CANARY | CUT_OVER | ABORTED
+    Column("ratio", Float, nullable=False),  # share of records under the registry's sets, 0 to 1
+    Column("files", JSONB, nullable=False),
+    Column("archive", Text),
+    Column("started_by", Text, nullable=False),
+    _time("started_at"),
+    _time("changed_at"),
+    *_tenant_key(),
+    _owned(),
+)
+
 audit_log = Table(
     "audit_log",
     metadata,
@@ -345,4 +395,57 @@ audit_log = Table(
     Column("previous_hash", Text, nullable=False),
     Column("hash", Text, nullable=False),
     *_tenant_key("seq"),
+)
+
+llm_calls = Table(
+    "llm_calls",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("call_id", UUID(as_uuid=False), nullable=False),
+    Column("month", Text, nullable=False),  # YYYY-MM (UTC): whose budget it counts against
+    Column("model", Text, nullable=False),
+    Column("purpose", Text, nullable=False),  # e.g. mapping.propose
+    Column("connector", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("prompt_tokens", BigInteger),
+    Column("completion_tokens", BigInteger),
+    Column("cost_usd", Numeric(18, 9), nullable=False),  # the upper bound until the cost is known
+    Column("latency_s", Float),
+    Column("outcome", Text, nullable=False),  # resources.llm_ledger.Outcome
+    Column("error_class", Text),
+    _time("at"),
+    *_tenant_key("call_id"),
+    _owned(),
+    Index("ix_llm_calls_at", "tenant_id", "at"),
+)
+
+llm_budgets = Table(
+    "llm_budgets",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("month", Text, nullable=False),
+    Column("committed_usd", Numeric(18, 9), nullable=False),  # sum of llm_calls.cost_usd of the month
+    *_tenant_key("month"),
+    _owned(),
+)
+
+llm_breakers = Table(
+    "llm_breakers",
+    metadata,
+    Column("tenant_id", Text, nullable=False),  # '*': a model is down for everybody
+    Column("model", Text, nullable=False),
+    Column("failures", Integer, nullable=False),  # outages in a row
+    _time("open_until", nullable=True),
+    *_tenant_key("model"),
+)
+
+flags = Table(
+    "flags",
+    metadata,
+    Column("tenant_id", Text, nullable=False),  # '*' = every tenant
+    Column("name", Text, nullable=False),
+    Column("is_on", Boolean, nullable=False),
+    Column("set_by", Text, nullable=False),
+    _time("set_at"),
+    *_tenant_key("name"),
 )
