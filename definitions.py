@@ -27,12 +27,14 @@ def build_definitions(mesh: Mesh | None = None) -> dg.Definitions:
     import sensors
     from core.config_reader import load_configs
     from core.ontology import load_ontology
+    from resources.asset_globs import accept_globs
     from resources.executor import build_threaded_executor
     from resources.jobs import build_sync_job
     from resources.mesh import build_mesh_resource
     from resources.run_presence import hold_run
     from resources.settings import load_settings
 
+    accept_globs()
     settings = mesh.settings if mesh is not None else load_settings()
     configs = mesh.configs if mesh is not None else load_configs(settings.config_paths)
     ontology = mesh.ontology if mesh is not None else load_ontology()
