@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).resolve().parent.parent
 
+CODE_LOCATION = {"DAGSTER_MODULE_NAME": "definitions", "DAGSTER_WORKING_DIRECTORY": str(PROJECT)}
+"""What plain ``dagster`` commands load; those that are given a workspace refuse it."""
+
 
 def register(app: typer.Typer) -> None:
     """Add this file's commands to ``aos``."""
@@ -33,8 +36,10 @@ def register(app: typer.Typer) -> None:
 
 def dagster_env(mesh: Mesh) -> dict[str, str]:
     """The environment plain ``dagster`` commands need."""
+    from resources.dagster_home import prepare_home
     from resources.settings import dagster_environment
 
+    prepare_home(mesh.settings)
     return dagster_environment(mesh.settings)
 
 
@@ -49,7 +54,8 @@ def up(
     from resources.settings import child_environment
 
     with open_mesh() as mesh:
-        environment = child_environment() | dagster_env(mesh)
+        given = {name: value for name, value in child_environment().items() if name not in CODE_LOCATION}
+        environment = given | dagster_env(mesh)
         commands = {
             "webserver": ["-m", "dagster_webserver", "-w", "workspace.yaml", "-h", host, "-p", str(port)],
             "daemon": ["-m", "dagster._daemon", "run", "-w", "workspace.yaml"],
@@ -74,7 +80,7 @@ def sandbox(
 def env() -> None:
     """Print the environment for plain ``dagster`` commands: ``eval "$(aos env)"``."""
     with open_mesh() as mesh:
-        for name, value in dagster_env(mesh).items():
+        for name, value in (dagster_env(mesh) | CODE_LOCATION).items():
             sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
 
 

@@ -1,26 +1,16 @@
-"""The Dagster instance of this installation: its home folder, opening it, its environment."""
+"""The Dagster instance of this installation, with its storage in the mesh's Postgres."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dagster import DagsterInstance
 from dagster._core.instance.ref import InstanceRef
 
+from resources.dagster_home import prepare_home
 from resources.dagster_storage import MeshStorage
-from resources.settings import Settings, project_root
-
-CONFIG_NAME = "dagster.yaml"
-
-
-def prepare_home(settings: Settings) -> None:
-    """Put ``dagster.yaml`` into the home folder where none is; a changed one stays as it is."""
-    target = settings.home / CONFIG_NAME
-    if not target.exists():
-        settings.home.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(project_root() / "dagster_home" / CONFIG_NAME, target)
+from resources.settings import Settings
 
 
 @contextmanager

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dagster import DagsterInstance
 
+from resources.dagster_home import prepare_home
 from resources.database import Database
-from resources.instance import open_instance, prepare_home
+from resources.instance import open_instance
 from resources.partitions import PartitionChange, add_partition, reconcile_partitions, remove_partition
 from resources.settings import Settings
 
