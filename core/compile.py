@@ -32,7 +32,7 @@ FOUND_MAX = 80
 class Projection:
     """SQL over a relation of text columns, one row out for each row in.
 
-    Its columns:
+    Columns of ``sql``:
     ``row`` BIGINT            position in the load
     ``record_id`` VARCHAR     primary key as text; a JSON array when it has several parts
     ``op`` VARCHAR            upsert | delete
@@ -41,9 +41,12 @@ class Projection:
     ``content_hash`` VARCHAR  32 hex digits: SHA-256 over entity, op, data and unknown fields
     ``code``, ``reason``      why the row is refused, NULL when it is not
     ``record`` VARCHAR        the source record as JSON text
+
+    ``keys`` gives ``record_id`` alone: planning the whole query is most of a small load.
     """
 
     sql: str
+    keys: str
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ def compile_projection(
     _check_targets(mapping_set, entity)
     load = LoadColumns(columns)
     fields = [_compile_field(n, m, entity, load) for n, m in enumerate(mapping_set.mappings)]
+    fields.sort(key=lambda field: field.canonical.name)  # one order, whatever order the set has
     texts = [
         f"{_write_key([load.read(path) for path in primary_key])} AS record_id",
         f"{_write_op(load, deletion)} AS op",
@@ -108,8 +112,9 @@ def compile_projection(
         f"{compile_record(load)} AS record",
         *(f"{f.sql.text} AS {f.text}, {f.sql.aside} AS {f.aside}" for f in fields),
     ]
+    row = f"TRY_CAST({load.helper(ROW, '0')} AS BIGINT) AS row"
     layers = [
-        [f"TRY_CAST({load.helper(ROW, '0')} AS BIGINT) AS row", _read_deleted(load), *load.select_columns()],
+        [row, _read_deleted(load), *load.select_columns()],
         ["*", *load.select_nested()],
         ["row", *texts],
         ["*", *(f"{f.sql.instant} AS {f.instant}" for f in fields if f.sql.instant)],
@@ -117,10 +122,17 @@ def compile_projection(
         ["*", *_write_data(fields), *(flag for f in fields for flag in _write_flags(f))],
         [*_OUTPUT, *_write_refusal(fields, primary_key), f"{_write_hash(entity)} AS content_hash"],
     ]
-    return Projection(_stack(layers, source))
+    return Projection(_stack(layers, source), _compile_keys(columns, primary_key, source))
 
 
 _OUTPUT = ("row", "record_id", "op", "data", "unknown_fields", "record")
+
+
+def _compile_keys(columns: Sequence[str], primary_key: Sequence[str], source: str) -> str:
+    roots = {parse_path(path)[0] for path in primary_key}
+    load = LoadColumns([name for name in columns if name in roots])
+    key = f"{_write_key([load.read(path) for path in primary_key])} AS record_id"
+    return _stack([load.select_columns() or ["1"], ["*", *load.select_nested()], [key]], source)
 
 
 def _stack(layers: Sequence[Sequence[str]], source: str) -> str:

@@ -21,15 +21,11 @@ class LoadColumns:
     """
 
     def __init__(self, columns: Sequence[str]) -> None:
-        self.names = [name for name in columns if not name.lower().startswith(RESERVED)]
-        self._helpers = {name for name in columns if name not in self.names}
-        self._index = {name: number for number, name in enumerate(self.names)}
+        own = [name for name in columns if not name.lower().startswith(RESERVED)]
+        self.aliases = {name: f"c{number}" for number, name in enumerate(own)}
+        """Source column → its short name inside the query."""
+        self._helpers = set(columns) - set(own)
         self._pointers: dict[str, list[str]] = {}
-
-    def alias(self, name: str) -> str | None:
-        """The column's short name inside the query, None when the load lacks it."""
-        number = self._index.get(name)
-        return None if number is None else f"c{number}"
 
     def helper(self, name: str, default: str) -> str:
         """SQL of a helper column, or of ``default`` when the load lacks it."""
@@ -38,7 +34,7 @@ class LoadColumns:
     def read(self, path: str | Path) -> str:
         """SQL of the text at ``path``, NULL where the load has nothing there."""
         root, *rest = parse_path(path) if isinstance(path, str) else path
-        column = self.alias(str(root))
+        column = self.aliases.get(str(root))
         if column is None:
             return NOTHING
         if not rest:
@@ -54,8 +50,7 @@ class LoadColumns:
     def select_columns(self) -> list[str]:
         """Select items that give every source column its short name."""
         return [
-            f"CAST({quote_identifier(name)} AS VARCHAR) AS c{number}"
-            for number, name in enumerate(self.names)
+            f"CAST({quote_identifier(name)} AS VARCHAR) AS {alias}" for name, alias in self.aliases.items()
         ]
 
     def select_nested(self) -> list[str]:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from typing import Union
 
-from core.json_sql import join_members, looks_nested, write_embedded, write_key, write_string
+from core.json_sql import join_values, looks_nested, write_key, write_string
 from core.load_columns import LoadColumns, write_pointer
 from core.names import Path, quote_literal
 
@@ -19,23 +19,27 @@ Node = dict[str | int, Union["Node", None]]
 
 
 def compile_unknown(columns: LoadColumns, consumed: Iterable[Path]) -> str:
-    """SQL of the JSON text of everything not under one of the ``consumed`` paths, NULL when empty."""
+    """SQL of the JSON text of everything not under one of the ``consumed`` paths, NULL when empty.
+
+    Members are in order of their names, whatever order the columns of a load have.
+    """
     tree: Node = {}
     for path in consumed:
         _consume(tree, path)
-    members = [
-        f"{write_key(name)} || {_write_rest(f'c{number}', tree.get(name, {}))}"
-        for number, name in enumerate(columns.names)
-        if tree.get(name, {}) is not None
+    named = sorted(columns.aliases.items())
+    whole = {name: column for name, column in named if name not in tree}
+    parts = [
+        f"{write_key(name)} || ({_write_rest(column, node)})"
+        for name, column in named
+        if (node := tree.get(name)) is not None
     ]
-    return f"NULLIF({join_members(members)}, '{{}}')"
+    members = ", ".join([f"NULLIF({join_values(whole)}, '')", *parts])
+    return f"NULLIF('{{' || concat_ws(',', {members}) || '}}', '{{}}')"
 
 
 def compile_record(columns: LoadColumns) -> str:
     """SQL of the whole source record as JSON text, nulls left out."""
-    return join_members(
-        [f"{write_key(name)} || {write_embedded(f'c{number}')}" for number, name in enumerate(columns.names)]
-    )
+    return f"'{{' || {join_values(columns.aliases)} || '}}'"
 
 
 def _consume(node: Node, path: Path) -> None:
@@ -48,11 +52,9 @@ def _consume(node: Node, path: Path) -> None:
         _consume(below, rest)
 
 
-def _write_rest(column: str, node: Node | None) -> str:
-    if not node:
-        return f"({write_embedded(column)})"
+def _write_rest(column: str, node: Node) -> str:
     rest = _write_nested(column, node)
-    return f"(CASE WHEN {looks_nested(column)} THEN {rest} ELSE {write_string(column)} END)"
+    return f"CASE WHEN {looks_nested(column)} THEN {rest} ELSE {write_string(column)} END"
 
 
 def _write_nested(value: str, node: Node) -> str:
