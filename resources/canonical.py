@@ -23,6 +23,7 @@ from core.errors import MappingRefused, MeshError, StorageUnavailable
 from core.mapping import MappingSet
 from core.names import join_name
 from core.ontology import Ontology
+from resources.canary import Trial, read_trials
 from resources.canonical_heads import Heads
 from resources.canonical_load import LoadOutcome, consume_load
 from resources.canonical_work import StreamWork
@@ -105,12 +106,14 @@ def advance_canonical(
     """
     started = time.monotonic()
     with db.lock(tenant_id, LOCK) as lock:
-        sets = active_sets(db, tenant_id)
+        sets, trials = active_sets(db, tenant_id), read_trials(db, tenant_id)
         ready, waiting = _sort_out(list_unconsumed(db, tenant_id), sets, specs, entities)
         streams: list[StreamOutcome] = []
         if ready:
             with _open_worker(db, lake, settings, ontology, specs, tenant_id) as worker:
-                streams = [worker.consume(sets[key], loads, lock) for key, loads in ready.items()]
+                streams = [
+                    worker.consume(sets[key], trials.get(key), loads, lock) for key, loads in ready.items()
+                ]
     return CanonicalReport(tenant_id, time.monotonic() - started, tuple(streams), tuple(waiting))
 
 
@@ -160,13 +163,15 @@ class _Worker:
     tenant_id: str
     engine: duckdb.DuckDBPyConnection
 
-    def consume(self, mapping_set: MappingSet, loads: list[Load], lock: HeldLock) -> StreamOutcome:
+    def consume(
+        self, mapping_set: MappingSet, trial: Trial | None, loads: list[Load], lock: HeldLock
+    ) -> StreamOutcome:
         """All loads of a stream in order, up to the first that fails."""
         started = time.monotonic()
         one = mapping_set
         outcome = StreamOutcome(one.connector, one.stream, one.entity, one.number)
         try:
-            work = self._prepare(mapping_set)
+            work = self._prepare(mapping_set, trial)
             for load in loads:
                 with explain_failure(self.tenant_id, mapping_set), self.db.tenant(self.tenant_id) as conn:
                     done = consume_load(conn, work, load)
@@ -178,7 +183,7 @@ class _Worker:
             outcome = replace(outcome, error=error)
         return replace(outcome, seconds=time.monotonic() - started)
 
-    def _prepare(self, mapping_set: MappingSet) -> StreamWork:
+    def _prepare(self, mapping_set: MappingSet, trial: Trial | None) -> StreamWork:
         connector, stream = mapping_set.connector, mapping_set.stream
         return StreamWork(
             tenant_id=self.tenant_id,
@@ -188,6 +193,7 @@ class _Worker:
             lake=self.lake,
             engine=self.engine,
             heads=Heads(self.settings, self.tenant_id, connector, stream, mapping_set.entity),
+            trial=fit_trial(trial, mapping_set),
         )
 
 
@@ -204,6 +210,15 @@ def _open_worker(
 
     with open_engine(settings) as engine:
         yield _Worker(db, lake, settings, ontology, specs, tenant_id, engine)
+
+
+def fit_trial(trial: Trial | None, mapping_set: MappingSet) -> Trial | None:
+    """The trial, unless the set that holds has come to fill another entity."""
+    if trial is None or trial.mapping_set.entity == mapping_set.entity:
+        return trial
+    name = join_name(mapping_set.connector, mapping_set.stream)
+    _log.warning("%s: the set on trial fills another entity than the active one and waits", name)
+    return None
 
 
 def _add(outcome: StreamOutcome, done: LoadOutcome) -> StreamOutcome:

@@ -6,26 +6,22 @@ Which loads there are and in which order they go is ``resources/canonical.py``.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Connection, select, update
 from sqlalchemy.sql import func
 
-from core.compile import Projection, compile_projection
 from core.errors import StorageUnavailable
 from core.event_sql import DELETE, REFUSED, UNCHANGED, UPSERT, select_outcomes, select_refused
 from core.names import join_name
 from resources.canonical_absent import delete_absent
 from resources.canonical_copy import copy_events, copy_refused
 from resources.canonical_engine import open_load
-from resources.canonical_work import StreamWork, stream_lines
+from resources.canonical_work import Lane, StreamWork, stream_lines
 from resources.loads import Load
 from resources.tables import loads
-
-if TYPE_CHECKING:
-    pass
 
 RECORD_MAX = 65_536
 """Characters of a refused record that quarantine keeps."""
@@ -56,10 +52,10 @@ def consume_load(conn: Connection, work: StreamWork, load: Load) -> LoadOutcome 
     if not _claim(conn, work, load):
         return None
     files = work.lake.files(work.tenant_id, load.connector, load.stream, load.load_id)
-    projection = _project(work, open_load(work.engine, files))
-    landed = _prepare(conn, work, load, projection)
-    counts = _write_events(conn, work, load, projection)
-    refused = _write_refused(conn, work, load, projection) if counts[REFUSED] else 0
+    lanes = work.lanes(open_load(work.engine, files))
+    landed = _prepare(conn, work, load, lanes)
+    counts = _write_events(conn, work, load, lanes)
+    refused = _write_refused(conn, work, load, lanes) if counts[REFUSED] else 0
     deleted, kept = delete_absent(conn, work, load)
     outcome = LoadOutcome(
         landed, counts[UPSERT] + counts[DELETE], counts[UNCHANGED], counts[REFUSED], deleted, kept
@@ -75,22 +71,13 @@ def _claim(conn: Connection, work: StreamWork, load: Load) -> bool:
     return conn.execute(row.with_for_update()).first() is not None
 
 
-def _project(work: StreamWork, columns: list[str]) -> Projection:
-    return compile_projection(
-        work.mapping_set,
-        work.entity,
-        columns,
-        primary_key=work.spec.primary_key,
-        deletion=work.spec.deletion,
-    )
-
-
-def _prepare(conn: Connection, work: StreamWork, load: Load, projection: Projection) -> int:
+def _prepare(conn: Connection, work: StreamWork, load: Load, lanes: Sequence[Lane]) -> int:
     """Make tables ``keys`` (record_id, versions) and ``prior`` (record_id, prior); rows of the load."""
     engine = work.engine
+    ids = " UNION ALL ".join(f"SELECT record_id FROM ({lane.sql})" for lane in lanes)
     engine.execute(
         "CREATE OR REPLACE TEMP TABLE keys AS SELECT record_id, count(*) AS versions "
-        f"FROM ({projection.sql}) GROUP BY record_id"
+        f"FROM ({ids}) GROUP BY record_id"
     )
     work.heads.advance(conn, engine)
     heads = work.heads.relation(only="keys")
@@ -110,33 +97,41 @@ def _prepare(conn: Connection, work: StreamWork, load: Load, projection: Project
     return landed
 
 
-def _write_events(conn: Connection, work: StreamWork, load: Load, projection: Projection) -> Counter[str]:
+def _write_events(conn: Connection, work: StreamWork, load: Load, lanes: Sequence[Lane]) -> Counter[str]:
     """Stream records that occur once in any order, then those with several versions in theirs."""
-    source = work.source_of(load.load_id)
     counts: Counter[str] = Counter()
-    once = (
-        f"SELECT * FROM ({projection.sql}) ANTI JOIN (SELECT record_id FROM keys WHERE versions > 1) "
-        "USING (record_id) LEFT JOIN prior USING (record_id)"
-    )
-    several = (
-        "SELECT * REPLACE (CASE WHEN code IS NULL THEN lag(content_hash, 1, prior) OVER "
-        "(PARTITION BY record_id, code IS NULL ORDER BY row) END AS prior) FROM "
-        f"(SELECT * FROM ({projection.sql}) SEMI JOIN (SELECT record_id FROM keys WHERE versions > 1) "
-        "USING (record_id) LEFT JOIN prior USING (record_id)) ORDER BY row"
-    )
     repeated = work.engine.execute("SELECT EXISTS (FROM keys WHERE versions > 1 AND record_id IS NOT NULL)")
-    queries = [once, several] if repeated.fetchall()[0][0] else [once]
-    lines = chain.from_iterable(
-        stream_lines(work.engine, select_outcomes(source, query), counts) for query in queries
-    )
+    several = bool(repeated.fetchall()[0][0])
+    queries = [
+        select_outcomes(lane.work.source_of(load.load_id), query)
+        for lane in lanes
+        for query in _select_versions(lane, several=several)
+    ]
+    lines = chain.from_iterable(stream_lines(work.engine, query, counts) for query in queries)
     copy_events(conn, work.tenant_id, lines)
     return counts
 
 
-def _write_refused(conn: Connection, work: StreamWork, load: Load, projection: Projection) -> int:
-    query = select_refused(work.source_of(load.load_id), projection.sql, RECORD_MAX)
+def _select_versions(lane: Lane, *, several: bool) -> Iterator[str]:
+    """A lane's records that occur once with what was known of them; then those that occur several times."""
+    yield (
+        f"SELECT * FROM ({lane.sql}) ANTI JOIN (SELECT record_id FROM keys WHERE versions > 1) "
+        "USING (record_id) LEFT JOIN prior USING (record_id)"
+    )
+    if several:
+        yield (
+            "SELECT * REPLACE (CASE WHEN code IS NULL THEN lag(content_hash, 1, prior) OVER "
+            "(PARTITION BY record_id, code IS NULL ORDER BY row) END AS prior) FROM "
+            f"(SELECT * FROM ({lane.sql}) SEMI JOIN (SELECT record_id FROM keys WHERE versions > 1) "
+            "USING (record_id) LEFT JOIN prior USING (record_id)) ORDER BY row"
+        )
+
+
+def _write_refused(conn: Connection, work: StreamWork, load: Load, lanes: Sequence[Lane]) -> int:
     counts: Counter[str] = Counter()
-    copy_refused(conn, work.tenant_id, stream_lines(work.engine, query, counts))
+    for lane in lanes:
+        query = select_refused(lane.work.source_of(load.load_id), lane.sql, RECORD_MAX)
+        copy_refused(conn, work.tenant_id, stream_lines(work.engine, query, counts))
     return counts[REFUSED]
 
 

@@ -12,25 +12,26 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from core.compile import Projection, compile_projection
 from core.connector import ConnectorSpec
 from core.errors import UnknownName
-from core.event_sql import DELETE, UNCHANGED, UPSERT, select_outcomes, select_refused
+from core.event_sql import DELETE, UNCHANGED, UPSERT, EventSource, select_outcomes, select_refused
 from core.mapping import MappingSet
 from core.names import join_name, quote_literal
 from core.ontology import Ontology
 from resources.audit import record
-from resources.canonical import LOCK, explain_failure
+from resources.canary import Trial, read_trials
+from resources.canonical import LOCK, StreamKey, explain_failure, fit_trial
 from resources.canonical_absent import delete_records, find_absent, tells_absence
 from resources.canonical_copy import copy_events, copy_refused
 from resources.canonical_engine import open_engine, open_load
 from resources.canonical_heads import Heads
 from resources.canonical_load import RECORD_MAX
-from resources.canonical_work import StreamWork, stream_lines
+from resources.canonical_work import Lane, StreamWork, stream_lines
 from resources.database import Database
 from resources.lake import Lake
 from resources.loads import Load, list_loads
 from resources.registry import active_set, list_sets
+from resources.replays import read_request_id, settle_request
 from resources.settings import Settings
 
 _VERSIONS = """
@@ -71,18 +72,20 @@ def replay_stream(
     actor: str,
     mapping_set: MappingSet | None = None,
 ) -> ReplayOutcome:
-    """Bring the stream's events to what its consumed loads give under ``mapping_set`` (default: active).
+    """Bring the stream's events to what its consumed loads give under ``mapping_set``.
 
-    Loads not yet consumed stay for the canonical step. Raises UnknownName, MappingRefused,
-    StorageUnavailable, LockBusy; then nothing is written.
+    Default is what holds: the active set, and for its share of records a set on trial; that settles the
+    request for a replay, if there is one. Loads not yet consumed stay for the canonical step. Raises
+    UnknownName, MappingRefused, StorageUnavailable, LockBusy; then nothing is written.
     """
-    chosen = mapping_set or active_set(db, tenant_id, connector, stream)
-    if chosen is None or connector not in specs or stream not in specs[connector].streams:
-        raise UnknownName(f"{join_name(connector, stream)} has no config or no mapping set to replay")
+    key = (connector, stream)
     with db.lock(tenant_id, LOCK) as lock, open_engine(settings) as engine:
+        chosen, trial, due = _choose(db, tenant_id, key, mapping_set)
+        if chosen is None or connector not in specs or stream not in specs[connector].streams:
+            raise UnknownName(f"{join_name(*key)} has no config or no mapping set to replay")
         heads = Heads(settings, tenant_id, connector, stream, chosen.entity)
         spec = specs[connector].streams[stream]
-        work = StreamWork(tenant_id, chosen, ontology.entity(chosen.entity), spec, lake, engine, heads)
+        work = StreamWork(tenant_id, chosen, ontology.entity(chosen.entity), spec, lake, engine, heads, trial)
         done = [one for one in list_loads(db, tenant_id, connector, stream) if one.consumed_at is not None]
         left = {one.entity for one in list_sets(db, tenant_id, connector, stream)} - {chosen.entity}
         with explain_failure(tenant_id, chosen), db.tenant(tenant_id) as conn:
@@ -90,10 +93,25 @@ def replay_stream(
             for entity in left if done else ():
                 gone = _leave(conn, replace(work, entity=ontology.entity(entity)), settings, done[-1])
                 outcome = replace(outcome, deleted=outcome.deleted + gone)
-            subject = join_name(connector, stream)
-            record(conn, actor, "stream.replayed", subject, None, vars(outcome), tenant_id)
+            record(conn, actor, "stream.replayed", join_name(*key), None, vars(outcome), tenant_id)
+            settle_request(conn, tenant_id, key, due)
             lock.verify()
     return outcome
+
+
+def _choose(
+    db: Database, tenant_id: str, key: StreamKey, given: MappingSet | None
+) -> tuple[MappingSet | None, Trial | None, str | None]:
+    """The set, the trial beside it, and the request this settles.
+
+    The request is read first: what is asked for from then on stays due.
+    """
+    if given is not None:
+        return given, None, None
+    with db.tenant(tenant_id) as conn:
+        due = read_request_id(conn, tenant_id, key)
+    chosen, trial = active_set(db, tenant_id, *key), read_trials(db, tenant_id).get(key)
+    return chosen, fit_trial(trial, chosen) if chosen else None, due
 
 
 def _leave(conn: Connection, work: StreamWork, settings: Settings, last: Load) -> int:
@@ -132,25 +150,17 @@ class _Replay:
         done = (len(self.loads), counts[UPSERT], counts[DELETE], counts[UNCHANGED], counts["refused"])
         return ReplayOutcome(number, *done)
 
-    def _open(self, load: Load) -> Projection:
+    def _open(self, load: Load) -> list[Lane]:
         work = self.work
         files = work.lake.files(work.tenant_id, load.connector, load.stream, load.load_id)
-        columns = open_load(work.engine, files)
-        return compile_projection(
-            work.mapping_set,
-            work.entity,
-            columns,
-            primary_key=work.spec.primary_key,
-            deletion=work.spec.deletion,
-        )
+        return work.lanes(open_load(work.engine, files))
 
     def _collect(self, age: int, load: Load) -> None:
         """Add the load's versions, and a deletion for each record a snapshot lacks."""
         engine = self.work.engine
-        engine.execute(
-            f"INSERT INTO versions SELECT record_id, {age}, row, op, code IS NULL, false "
-            f"FROM ({self._open(load).sql})"
-        )
+        for lane in self._open(load):
+            rows = f"SELECT record_id, {age}, row, op, code IS NULL, false FROM ({lane.sql})"
+            engine.execute(f"INSERT INTO versions {rows}")
         if tells_absence(self.work, load):
             known = (
                 "SELECT record_id FROM versions WHERE fits GROUP BY record_id "
@@ -165,20 +175,29 @@ class _Replay:
                 )
 
     def _emit(self, age: int, load: Load) -> Counter[str]:
-        work, conn = self.work, self.conn
-        source = work.source_of(load.load_id, f"after {work.heads.seq}")
         counts: Counter[str] = Counter()
-        projection = self._open(load).sql
-        mine = f"(SELECT record_id, row, fits FROM chosen WHERE age = {age} AND NOT absent)"
-        rows = f"SELECT * EXCLUDE (fits) FROM ({projection}) JOIN {mine} USING (record_id, row)"
-        fitting = f"SELECT * EXCLUDE (prior_op) FROM ({rows}) LEFT JOIN prior USING (record_id)"
-        outcomes = select_outcomes(source, f"{fitting} WHERE code IS NULL")
-        copy_events(conn, work.tenant_id, stream_lines(work.engine, outcomes, counts))
-        refused = select_refused(source, rows, RECORD_MAX)
-        copy_refused(conn, work.tenant_id, stream_lines(work.engine, refused, counts))
+        for lane in self._open(load):
+            counts += self._emit_lane(age, load, lane)
         gone = (
             f"SELECT record_id FROM chosen JOIN prior USING (record_id) WHERE age = {age} AND absent "
             f"AND prior_op <> {quote_literal(DELETE)}"
         )
-        counts[DELETE] += delete_records(conn, work, source, work.entity, gone)
+        source = self._source(load, self.work)
+        counts[DELETE] += delete_records(self.conn, self.work, source, self.work.entity, gone)
         return counts
+
+    def _emit_lane(self, age: int, load: Load, lane: Lane) -> Counter[str]:
+        engine, conn, tenant_id = self.work.engine, self.conn, self.work.tenant_id
+        source = self._source(load, lane.work)
+        counts: Counter[str] = Counter()
+        mine = f"(SELECT record_id, row, fits FROM chosen WHERE age = {age} AND NOT absent)"
+        rows = f"SELECT * EXCLUDE (fits) FROM ({lane.sql}) JOIN {mine} USING (record_id, row)"
+        fitting = f"SELECT * EXCLUDE (prior_op) FROM ({rows}) LEFT JOIN prior USING (record_id)"
+        outcomes = select_outcomes(source, f"{fitting} WHERE code IS NULL")
+        copy_events(conn, tenant_id, stream_lines(engine, outcomes, counts))
+        refused = select_refused(source, rows, RECORD_MAX)
+        copy_refused(conn, tenant_id, stream_lines(engine, refused, counts))
+        return counts
+
+    def _source(self, load: Load, work: StreamWork) -> EventSource:
+        return work.source_of(load.load_id, f"after {self.work.heads.seq}")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from core.compile import compile_projection
 from core.connector import StreamSpec
 from core.event_sql import EventSource
 from core.mapping import MappingSet
 from core.ontology import Entity
+from resources.canary import Trial
 from resources.canonical_heads import Heads
 from resources.lake import Lake
 
@@ -32,11 +34,37 @@ class StreamWork:
     lake: Lake
     engine: duckdb.DuckDBPyConnection
     heads: Heads
+    trial: Trial | None = None
+
+    def lanes(self, columns: Sequence[str]) -> list[Lane]:
+        """Projections of the opened load, over disjoint records: the set that holds, and one on trial."""
+        if self.trial is None:
+            return [self._lane(columns)]
+        tried = replace(self, mapping_set=self.trial.mapping_set)
+        return [self._lane(columns, f"NOT ({self.trial.share})"), tried._lane(columns, self.trial.share)]
+
+    def _lane(self, columns: Sequence[str], only: str | None = None) -> Lane:
+        made = compile_projection(
+            self.mapping_set,
+            self.entity,
+            columns,
+            primary_key=self.spec.primary_key,
+            deletion=self.spec.deletion,
+        )
+        return Lane(self, made.sql if only is None else f"SELECT * FROM ({made.sql}) WHERE {only}")
 
     def source_of(self, load_id: str, replay: str = "") -> EventSource:
         """What the events of a load have in common."""
         one = self.mapping_set
         return EventSource(self.tenant_id, one.entity, one.connector, one.stream, one.set_id, load_id, replay)
+
+
+@dataclass(frozen=True)
+class Lane:
+    """The records of a load that go under one set: ``sql`` has the columns of a ``Projection``."""
+
+    work: StreamWork
+    sql: str
 
 
 def stream_lines(engine: duckdb.DuckDBPyConnection, query: str, counts: Counter[str]) -> Iterator[memoryview]:
