@@ -20,7 +20,7 @@ ROLES = (APP_ROLE, OPERATOR_ROLE, WRITER_ROLE)
 PARTITIONS = 16
 """Hash partitions of canonical_streams."""
 TENANT_SETTING = "app.tenant"
-GLOBALLY_READABLE = ("mapping_sets", "active_mapping_sets", "field_mappings")
+GLOBALLY_READABLE = ("mapping_sets", "active_mapping_sets", "field_mappings", "flags")
 """Tables whose ``*`` rows every tenant may read."""
 APPEND_ONLY = ("audit_log",)
 

@@ -78,6 +78,28 @@ class Settings(BaseSettings):
     review_confidence: float = Field(
         default=0.60, ge=0, le=1, description="Mappings at least this sure go to review with a proposal."
     )
+    llm_model: str | None = Field(
+        default=None,
+        description="Model that helps with unsure fields, as litellm names it, e.g. `openai/gpt-4o-mini`.",
+    )
+    llm_api_key: SecretStr | None = Field(
+        default=None, description="Key of the model's API. Without it, or without a model, no model is asked."
+    )
+    llm_api_base: str | None = Field(
+        default=None, description="URL of the model's API where it is not the vendor's own."
+    )
+    llm_timeout_s: float = Field(
+        default=60.0, gt=0, le=600, description="Most seconds one question may take, retries included."
+    )
+    llm_monthly_budget_usd: float = Field(
+        default=5.0, ge=0, description="What one tenant may spend on the model in a calendar month (UTC)."
+    )
+    llm_price_in_usd_per_1m: float | None = Field(
+        default=None, ge=0, description="Price of 1,000,000 prompt tokens; needed with a model."
+    )
+    llm_price_out_usd_per_1m: float | None = Field(
+        default=None, ge=0, description="Price of 1,000,000 answer tokens; needed with a model."
+    )
     actor: str = Field(
         default_factory=_operating_system_user,
         min_length=1,
@@ -113,6 +135,11 @@ class Settings(BaseSettings):
         object.__setattr__(self, "config_paths", paths)
         if self.review_confidence > self.auto_apply_confidence:
             raise ValueError("review_confidence must not be above auto_apply_confidence")
+        if self.llm_model and None in (self.llm_price_in_usd_per_1m, self.llm_price_out_usd_per_1m):
+            raise ValueError(
+                "llm_model needs llm_price_in_usd_per_1m and llm_price_out_usd_per_1m: "
+                "no budget holds without a price"
+            )
         return self
 
     @property
@@ -149,3 +176,14 @@ def dagster_environment(settings: Settings) -> dict[str, str]:
         "DAGSTER_DISABLE_TELEMETRY": "1",
         "RUNTIME__DLTHUB_TELEMETRY": "false",
     }
+
+
+def quiet_litellm() -> None:
+    """Before litellm is imported: it must fetch no price list, read no ``.env`` and not talk."""
+    for name, value in (
+        ("LITELLM_LOCAL_MODEL_COST_MAP", "True"),
+        ("LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS", "True"),
+        ("LITELLM_MODE", "PRODUCTION"),
+        ("LITELLM_LOG", "CRITICAL"),
+    ):
+        os.environ.setdefault(name, value)

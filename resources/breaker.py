@@ -1,0 +1,74 @@
+"""The circuit breaker of a model: after outages in a row nobody asks it for a while; all processes share it.
+
+Only outages count (no answer, refused connections, 429, 5xx), so no tenant's data can switch a model off
+for the others by what the model answers to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from core.names import GLOBAL_TENANT
+from resources.database import Database
+
+_ADMIT = text(
+    """
+    WITH probe AS (
+        UPDATE llm_breakers SET open_until = now() + make_interval(secs => :open_s)
+        WHERE tenant_id = :owner AND model = :model AND open_until <= now() RETURNING 1
+    )
+    SELECT EXISTS (SELECT FROM probe) OR NOT EXISTS (
+        SELECT FROM llm_breakers WHERE tenant_id = :owner AND model = :model AND open_until IS NOT NULL
+    )
+    """
+)
+_FAILED = text(
+    """
+    INSERT INTO llm_breakers AS b (tenant_id, model, failures) VALUES (:owner, :model, 1)
+    ON CONFLICT (tenant_id, model) DO UPDATE SET failures = b.failures + 1
+    """
+)
+_OPEN = text(
+    """
+    UPDATE llm_breakers SET open_until = now() + make_interval(secs => :open_s)
+    WHERE tenant_id = :owner AND model = :model AND failures >= :limit
+    """
+)
+_WORKED = text(
+    """
+    UPDATE llm_breakers SET failures = 0, open_until = NULL
+    WHERE tenant_id = :owner AND model = :model AND (failures > 0 OR open_until IS NOT NULL)
+    """
+)
+
+
+@dataclass(frozen=True)
+class Breaker:
+    """Opens after ``limit`` outages in a row for ``open_s`` seconds; then one caller tries, the rest wait."""
+
+    database: Database
+    model: str
+    limit: int = 5
+    open_s: float = 60.0
+
+    def admit(self) -> bool:
+        """Whether the model may be asked now: yes, no while open, then yes to the first who asks."""
+        with self.database.operator() as conn:
+            return bool(conn.execute(_ADMIT, self._values).scalar_one())
+
+    def note_outage(self) -> None:
+        """One more call got no answer."""
+        with self.database.operator() as conn:
+            conn.execute(_FAILED, self._values)
+            conn.execute(_OPEN, self._values)
+
+    def note_answer(self) -> None:
+        """The model answered, whatever it said."""
+        with self.database.operator() as conn:
+            conn.execute(_WORKED, self._values)
+
+    @property
+    def _values(self) -> dict[str, object]:
+        return {"owner": GLOBAL_TENANT, "model": self.model, "limit": self.limit, "open_s": self.open_s}
