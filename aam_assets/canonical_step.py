@@ -20,6 +20,7 @@ from resources.asset_metadata import (
     write_table,
 )
 from resources.canonical import CanonicalReport, StreamOutcome, advance_canonical
+from resources.canonical_due import DueReplay, replay_due
 from resources.connections import list_connections
 from resources.mesh import Mesh
 from resources.registry import active_sets
@@ -35,6 +36,7 @@ def consume_loads(
     mesh: Mesh = context.resources.mesh
     tenant_id = context.partition_key
     try:
+        replays = replay_due(mesh, tenant_id, entities)
         report = advance_canonical(
             mesh.db, mesh.lake, mesh.settings, mesh.ontology, mesh.specs, tenant_id, entities
         )
@@ -43,11 +45,12 @@ def consume_loads(
     except MeshError as error:
         raise Failure(str(error), allow_retries=False) from None
     _tell_waiting(context, mesh, report)
-    stopped = {one.entity for one in report.streams if one.error is not None}
+    outcomes: list[StreamOutcome | DueReplay] = [*report.streams, *replays]
+    stopped = {one.entity for one in outcomes if one.error is not None}
     for entity in entities:
         if entity not in stopped:
             yield _show(entity, report, totals.get(entity, 0), lineage.get(entity, {}))
-    problems = [_say(one) for one in report.streams if one.error is not None]
+    problems = [_say(one) for one in outcomes if one.error is not None]
     if problems:
         raise Failure("\n".join(problems), metadata={"failed": write_list(problems)}, allow_retries=False)
 
@@ -62,7 +65,7 @@ def _read_lineage(mesh: Mesh, tenant_id: str) -> dict[str, ColumnSources]:
     return {entity: column_lineage(sets, schemas) for entity, sets in by_entity.items()}
 
 
-def _say(one: StreamOutcome) -> str:
+def _say(one: StreamOutcome | DueReplay) -> str:
     error, name = str(one.error), join_name(one.connector, one.stream)
     return error if name in error else f"{name}: {error}"
 

@@ -75,12 +75,12 @@ def unknown_target(target: str, entity: Entity) -> Problem:
 
 
 def _resolve(target: str, spec: MappingSpec, field: CanonicalField) -> FieldMapping:
-    transform = spec.transform or _usual_transform(field)
+    transform = spec.transform or usual_transform(field)
     # The closed list is checked by find_problem; the cast only tells the type checker.
     return FieldMapping(target, spec.from_, cast(Transform, transform), dict(spec.args))
 
 
-def _usual_transform(field: CanonicalField) -> str:
+def usual_transform(field: CanonicalField) -> str:
     """What a config means when it names no transform."""
     if field.is_closed:
         return "lower"

@@ -1,0 +1,162 @@
+"""What a steward does to the sets of a stream: change one mapping, publish a file, go back.
+
+Each is one transaction with its audit entry and its request for a replay; ``resources/replays.py`` says
+how the replay comes about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from core.errors import MappingRefused, UnknownName
+from core.mapping import FieldMapping, MappingSet
+from core.mapping_yaml import SetFile
+from core.names import GLOBAL_TENANT, join_name
+from core.ontology import Ontology
+from resources.database import Database
+from resources.registry_changes import activate_in, follow_in, publish_in, read_holding, read_numbered
+from resources.registry_rows import StreamKey, of_stream, open_scope, read_active_number, wait_turn
+from resources.replays import has_history, request_replay
+from resources.tables import mapping_sets as sets
+from resources.tenants import list_tenants
+
+
+@dataclass(frozen=True)
+class Change:
+    """What held before and what holds after. ``draft``: the set is stored and holds for nobody."""
+
+    before: MappingSet | None
+    after: MappingSet | None
+    draft: bool = False
+
+
+def change_mappings(
+    db: Database,
+    ontology: Ontology,
+    tenant_id: str,
+    key: StreamKey,
+    change: Callable[[tuple[FieldMapping, ...]], Sequence[FieldMapping]],
+    actor: str,
+    reason: str,
+    *,
+    draft: bool = False,
+) -> Change:
+    """Publish what ``change`` makes of the mappings that hold; nobody can publish in between.
+
+    For a tenant that follows the global set this makes a set of its own. Raises UnknownName when nothing
+    holds yet, MappingRefused.
+    """
+    with open_scope(db, tenant_id) as conn:
+        wait_turn(conn, tenant_id)
+        held = read_holding(conn, tenant_id, key)
+        if held is None:
+            raise UnknownName(
+                f"{join_name(*key)} has no active mapping set",
+                where=_owner(tenant_id),
+                remedy="Publish one: aos mapping publish",
+            )
+        entity = ontology.entity(held.entity)
+        mappings = change(held.mappings)
+        made = publish_in(conn, tenant_id, key, entity, mappings, actor, reason, activate=not draft)
+    return Change(held, made, draft)
+
+
+def put_mapping(
+    mapping: FieldMapping,
+) -> Callable[[tuple[FieldMapping, ...]], Sequence[FieldMapping]]:
+    """The change that fills one canonical field by this mapping, whatever filled it before."""
+    return lambda held: [*(one for one in held if one.target != mapping.target), mapping]
+
+
+def drop_mapping(target: str) -> Callable[[tuple[FieldMapping, ...]], Sequence[FieldMapping]]:
+    """The change that leaves a canonical field without source."""
+
+    def change(held: tuple[FieldMapping, ...]) -> Sequence[FieldMapping]:
+        left = [one for one in held if one.target != target]
+        if len(left) == len(held):
+            raise UnknownName(f"no mapping fills {target!r}")
+        return left
+
+    return change
+
+
+def publish_file(
+    db: Database, tenant_id: str, file: SetFile, actor: str, reason: str, *, draft: bool = False
+) -> Change:
+    """Publish the set of a file for a tenant (or all: ``*``)."""
+    with open_scope(db, tenant_id) as conn:
+        wait_turn(conn, tenant_id)
+        held = read_holding(conn, tenant_id, file.key)
+        made = publish_in(
+            conn, tenant_id, file.key, file.entity, file.mappings, actor, reason, activate=not draft
+        )
+    return Change(held, made, draft)
+
+
+def roll_back(
+    db: Database,
+    tenant_id: str,
+    key: StreamKey,
+    actor: str,
+    reason: str,
+    *,
+    to: int | None = None,
+    to_global: bool = False,
+) -> Change:
+    """Make an earlier set hold: number ``to``, the global one, or the one before the active.
+
+    A tenant whose first own set is active goes back to the global one. Asking for what holds already asks
+    for the replay again. Raises UnknownName, or MappingRefused when there is nothing before.
+    """
+    with open_scope(db, tenant_id) as conn:
+        wait_turn(conn, tenant_id)
+        held = read_holding(conn, tenant_id, key)
+        number = None if to_global else to or _find_previous(conn, tenant_id, key)
+        if number is None:
+            _check_global(conn, tenant_id, key)
+            follow_in(conn, tenant_id, key, actor, reason)
+        else:
+            read_numbered(conn, tenant_id, key, number)
+            activate_in(conn, tenant_id, key, number, actor, reason)
+        if tenant_id != GLOBAL_TENANT:
+            request_replay(conn, tenant_id, key, actor, "rollback")
+        return Change(held, read_holding(conn, tenant_id, key))
+
+
+def request_everywhere(db: Database, key: StreamKey, actor: str, reason: str) -> list[str]:
+    """After a change of a global set: ask for the replay of each tenant that has history; their ids."""
+    asked = []
+    for tenant in list_tenants(db):
+        if tenant.status == "ACTIVE":
+            with db.tenant(tenant.tenant_id) as conn:
+                if has_history(conn, tenant.tenant_id, key):
+                    request_replay(conn, tenant.tenant_id, key, actor, reason)
+                    asked.append(tenant.tenant_id)
+    return asked
+
+
+def _find_previous(conn: Connection, tenant_id: str, key: StreamKey) -> int | None:
+    """Number of the owner's set before the active one, None when there is none."""
+    active = read_active_number(conn, tenant_id, key)
+    if active is None:
+        raise MappingRefused(
+            "the stream follows the global set" if tenant_id != GLOBAL_TENANT else "no set is active",
+            where=f"{_owner(tenant_id)}, {join_name(*key)}",
+            remedy="Name the set: --to NUMBER",
+        )
+    query = select(sets.c.number).where(*of_stream(sets, tenant_id, *key), sets.c.number < active)
+    return conn.execute(query.order_by(sets.c.number.desc()).limit(1)).scalar()
+
+
+def _check_global(conn: Connection, tenant_id: str, key: StreamKey) -> None:
+    if tenant_id == GLOBAL_TENANT or read_active_number(conn, GLOBAL_TENANT, key) is None:
+        raise MappingRefused(
+            "there is nothing to go back to", where=f"{_owner(tenant_id)}, {join_name(*key)}"
+        )
+
+
+def _owner(tenant_id: str) -> str:
+    return "all tenants" if tenant_id == GLOBAL_TENANT else f"tenant {tenant_id}"
