@@ -136,8 +136,8 @@ class Builder:
                 found=str(events),
                 remedy="Run the same again",
             )
-        if first and events == records and not deletes:
-            self._adopt(entity)
+        if first and events < 2 * records:
+            self._adopt(entity, whole=events == records and not deletes)
         else:
             self._apply(entity)
         table = f"main.{quote_identifier(entity.name)}"
@@ -160,9 +160,15 @@ class Builder:
         events, records, deletes, seq, event_id = row
         return events, records, deletes, seq, event_id
 
-    def _adopt(self, entity: Entity) -> None:
-        """The fed events are the view: first load, one event a record. Nothing is written twice."""
+    def _adopt(self, entity: Entity, *, whole: bool) -> None:
+        """First load: the fed events become the view, so that nothing is written twice.
+
+        Unless ``whole``, older events of a record and deletions go first.
+        """
         name = quote_identifier(entity.name)
+        if not whole:
+            newest = f"SELECT max(_seq) FROM {FED} GROUP BY {', '.join(KEY)}"
+            self._conn.execute(f"DELETE FROM {FED} WHERE {OP} = 'delete' OR _seq NOT IN ({newest})")
         self._conn.execute(
             f"ALTER TABLE {FED} DROP COLUMN {OP}; DROP TABLE main.{name}; ALTER TABLE {FED} RENAME TO {name}"
         )
