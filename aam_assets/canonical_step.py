@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dagster import AssetExecutionContext, AssetKey, Failure, MaterializeResult
+from dagster import (
+    AssetExecutionContext,
+    AssetKey,
+    Failure,
+    MaterializeResult,
+    MetadataValue,
+    TableColumn,
+    TableRecord,
+    TableSchema,
+)
 
 from core.errors import MeshError
 from core.lineage import ColumnSources, column_lineage
@@ -17,7 +26,6 @@ from resources.asset_metadata import (
     ROW_COUNT,
     describe_lineage,
     write_list,
-    write_table,
 )
 from resources.canonical import CanonicalReport, StreamOutcome, advance_canonical
 from resources.canonical_due import DueReplay, replay_due
@@ -27,6 +35,7 @@ from resources.registry import active_sets
 from resources.stream_facts import count_events, read_schemas
 
 COUNTS = ("loads", "landed", "events", "unchanged", "refused", "deleted")
+_BY_STREAM = TableSchema([TableColumn("stream"), *(TableColumn(name, "int") for name in ("set", *COUNTS))])
 
 
 def consume_loads(
@@ -96,9 +105,10 @@ def _show(
         "seconds": round(sum(one.seconds for one in streams), 3),
     }
     if streams:
-        rows = [
-            (join_name(one.connector, one.stream), one.set_number, *(getattr(one, name) for name in COUNTS))
-            for one in streams
-        ]
-        metadata[BY_STREAM] = write_table(("stream", "mapping set", *COUNTS), rows)
+        metadata[BY_STREAM] = MetadataValue.table([_write_stream(one) for one in streams], _BY_STREAM)
     return MaterializeResult(asset_key=AssetKey(canonical_key(entity)), metadata=metadata)
+
+
+def _write_stream(one: StreamOutcome) -> TableRecord:
+    counts = {name: int(getattr(one, name)) for name in COUNTS}
+    return TableRecord({"stream": join_name(one.connector, one.stream), "set": one.set_number or 0, **counts})

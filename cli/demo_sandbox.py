@@ -41,7 +41,7 @@ def running_sandbox(port: int) -> Iterator[str]:
     if _is_sandbox(url):
         yield url
         return
-    child = start_process(["-m", "cli.main", "sandbox", "--port", str(port)], child_environment())
+    child = start_process(["-m", "cli.main", "sandbox", "--port", str(port)], child_environment(), quiet=True)
     try:
         deadline = time.monotonic() + START_S
         while not _is_sandbox(url):

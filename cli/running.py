@@ -84,10 +84,16 @@ def env() -> None:
             sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
 
 
-def start_process(arguments: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def start_process(
+    arguments: list[str], environment: dict[str, str], *, quiet: bool = False
+) -> subprocess.Popen[bytes]:
     """A Python child in its own process group, so that it can be stopped with all its children."""
     return subprocess.Popen(
-        [sys.executable, *arguments], env=environment, cwd=PROJECT, start_new_session=True
+        [sys.executable, *arguments],
+        env=environment,
+        cwd=PROJECT,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL if quiet else None,
     )
 
 
