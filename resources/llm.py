@@ -19,7 +19,7 @@ from resources.breaker import Breaker
 from resources.database import Database
 from resources.flags import LLM, read_flag
 from resources.llm_budget import CallLabel, Reservation, Settlement, price_call, reserve, settle
-from resources.llm_client import Completion, complete
+from resources.llm_client import Completion, complete, load_litellm
 from resources.llm_ledger import Outcome
 from resources.settings import Settings
 
@@ -76,6 +76,9 @@ class LlmProposer:
         """As ``propose``, and how it ended."""
         if not question.fields:
             return LlmReply(Outcome.NOTHING_ASKED)
+        if not read_flag(self.database, LLM, tenant_id):
+            return LlmReply(Outcome.SWITCHED_OFF)
+        load_litellm()  # seconds, once: not of the question's time
         prompt = build_prompt(question)
         tries = _Tries(time.monotonic() + self.settings.llm_timeout_s)
         while True:

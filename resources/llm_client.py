@@ -170,11 +170,14 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _retry_after(error: BaseException) -> float | None:
-    headers = getattr(getattr(error, "response", None), "headers", None) or {}
-    try:
-        return max(0.0, float(headers.get("retry-after", "")))
-    except ValueError:
-        return None
+    """Seconds the server asked for. litellm drops the headers from its own error, not from the cause."""
+    for one in _causes(error):
+        headers = getattr(getattr(one, "response", None), "headers", None) or {}
+        try:
+            return max(0.0, float(headers["retry-after"]))
+        except (KeyError, ValueError):
+            continue
+    return None
 
 
 def _read_response(response: Any) -> Completion:

@@ -14,7 +14,8 @@ from types import MappingProxyType
 from typing import Any
 
 from core.llm.masking import DESCRIPTION_LENGTH, NAME_LENGTH, prepare_text
-from core.llm.question import NONE, PROPOSABLE, REASONS, FieldProfile, FieldQuestion, StreamQuestion
+from core.llm.question import NONE, PROPOSABLE, REASONS, FieldQuestion, StreamQuestion
+from core.mapper.profile import SHARES, Profile
 
 MAX_FIELDS = 60
 """Fields asked in one call; the rest of a stream stays with review."""
@@ -22,6 +23,8 @@ MAX_CANDIDATES = 12
 MAX_NEIGHBOURS = 3
 MAX_OUTPUT_TOKENS_PER_FIELD = 60
 OUTPUT_TOKENS_BASE = 200
+_LONG = 9999
+"""Lengths beyond are all alike."""
 
 INSTRUCTIONS = f"""\
 You match fields of a data source with fields of a canonical model.
@@ -110,7 +113,7 @@ def _describe_field(key: str, question: FieldQuestion) -> dict[str, Any]:
     told: dict[str, Any] = {
         "key": key,
         "name": _prepare_name(question.field),
-        "type": question.type,
+        "type": question.type or "unknown",
         "candidates": list(question.candidates[:MAX_CANDIDATES]),
     }
     if question.description:
@@ -125,14 +128,11 @@ def _describe_field(key: str, question: FieldQuestion) -> dict[str, Any]:
     return told
 
 
-def _describe_profile(profile: FieldProfile) -> dict[str, Any]:
-    shares = {name: round(share, 2) for name, share in profile.patterns.items() if share >= 0.01}
-    return {
-        "null": round(profile.null_ratio, 2),
-        "unique": round(profile.unique_ratio, 2),
-        "length": round(profile.mean_length),
-        "patterns": shares,
-    }
+def _describe_profile(profile: Profile) -> dict[str, float]:
+    """The shares of at least a hundredth, and the mean length where it is known."""
+    known = {name: round(getattr(profile, name), 2) for name in SHARES}
+    told = {name: share for name, share in known.items() if share > 0}
+    return told | ({"length": min(round(profile.length), _LONG)} if profile.length >= 0 else {})
 
 
 def _prepare_name(text: str) -> str:

@@ -1,17 +1,15 @@
 """The questions a model may be asked: facts about fields, in shapes that have no place for a value.
 
 Names and descriptions are text of a stranger; ``prompt.py`` cleans and masks them. A profile has numbers
-under names of a closed list only, so no sample can ride in it.
+under fixed names only, so no sample can ride in it.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from core.mapper.profile import Profile, read_profile
 from core.mapping import TRANSFORMS
 from core.ontology.model import FIELD_TYPES
 from core.schema import TYPES
@@ -19,60 +17,11 @@ from core.transforms import RULES
 
 NONE = "none"
 """The answer "no counterpart"; never the name of a canonical field."""
-PATTERNS = (
-    "email",
-    "phone",
-    "url",
-    "domain",
-    "date",
-    "datetime",
-    "epoch_s",
-    "epoch_ms",
-    "time",
-    "currency",
-    "country",
-    "language",
-    "timezone",
-    "uuid",
-    "id",
-    "integer",
-    "decimal",
-    "boolean",
-    "enum",
-    "json",
-    "html",
-    "text",
-    "empty",
-    "other",
-)
-"""Patterns a value may have; a profile says which share of the values has each."""
 PROPOSABLE = tuple(name for name in TRANSFORMS if RULES[name].sources == (1, 1) and not RULES[name].required)
 """Transforms that need nothing but one source: a model may name these. Never ``constant``."""
 
 REASONS = ("name", "path", "description", "type", "profile", "neighbours", "other_fields", "no_match")
 """What an answer may give as its reason."""
-
-
-@dataclass(frozen=True)
-class FieldProfile:
-    """What the values of a field look like: shares from 0 to 1 and lengths in characters, no values.
-
-    ValueError for a pattern outside the closed list or a number out of range.
-    """
-
-    null_ratio: float
-    unique_ratio: float
-    mean_length: float = 0.0
-    patterns: Mapping[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        patterns = {
-            _one_of(name, PATTERNS, "pattern"): _number(share, 1) for name, share in self.patterns.items()
-        }
-        object.__setattr__(self, "patterns", MappingProxyType(patterns))
-        object.__setattr__(self, "null_ratio", _number(self.null_ratio, 1))
-        object.__setattr__(self, "unique_ratio", _number(self.unique_ratio, 1))
-        object.__setattr__(self, "mean_length", _number(self.mean_length, math.inf))
 
 
 @dataclass(frozen=True)
@@ -99,19 +48,25 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class FieldQuestion:
-    """One unsure field. ``candidates`` is the closed list of canonical fields it may be answered with."""
+    """One unsure field. ``candidates`` is the closed list of canonical fields it may be answered with.
+
+    ``type`` is a logical source type or empty. ValueError or TypeError for a profile that is not numbers.
+    """
 
     field: str
     candidates: tuple[str, ...]
-    type: str = "string"
+    type: str = ""
     description: str = ""
-    profile: FieldProfile | None = None
+    profile: Profile | None = None
     neighbours: tuple[Neighbour, ...] = ()
 
     def __post_init__(self) -> None:
-        _one_of(self.type, TYPES, "source type")
-        if self.profile is not None and type(self.profile) is not FieldProfile:
-            raise TypeError("a profile has to be a FieldProfile: nothing else is known to carry no values")
+        _one_of(self.type, ("", *TYPES), "source type")
+        if self.profile is None:
+            return
+        if type(self.profile) is not Profile:
+            raise TypeError("a profile has to be a Profile: nothing else is known to carry no values")
+        read_profile(asdict(self.profile))  # numbers only: nobody checked them when it was made
 
 
 @dataclass(frozen=True)
@@ -157,10 +112,3 @@ def _one_of(value: Any, known: tuple[str, ...], what: str) -> str:
     if value not in known:
         raise ValueError(f"{what} is not in the closed list")
     return str(value)
-
-
-def _number(value: Any, most: float) -> float:
-    number = float(value)
-    if not 0 <= number <= most or math.isinf(number):
-        raise ValueError("a profile holds shares from 0 to 1 and lengths only")
-    return number

@@ -6,8 +6,10 @@ import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
+from pydantic import SecretStr
 
-from core.llm.question import Candidate, FieldProfile, FieldQuestion, StreamQuestion
+from core.llm.question import Candidate, FieldQuestion, StreamQuestion
+from core.mapper.profile import Profile
 from resources.database import Database
 from resources.llm import LlmProposer, open_proposer
 from resources.settings import Settings
@@ -25,7 +27,7 @@ Build = Callable[..., LlmProposer]
 
 
 def make_field(name: str = "acct_nm", **facts: object) -> FieldQuestion:
-    profile = FieldProfile(0.1, 0.9, 12, {"text": 1.0})
+    profile = Profile(null=0.1, unique=0.9, length=12, count=100)
     defaults: dict[str, object] = {"candidates": ("name", "owner_id"), "profile": profile}
     return FieldQuestion(name, **(defaults | facts))  # type: ignore[arg-type]
 
@@ -52,7 +54,7 @@ def llm_settings(settings: Settings, model: ScriptedModel) -> Settings:
     return settings.model_copy(
         update={
             "llm_model": f"openai/scripted-{uuid.uuid4().hex[:8]}",
-            "llm_api_key": _secret(KEY),
+            "llm_api_key": SecretStr(KEY),
             "llm_api_base": model.url,
             "llm_timeout_s": 10.0,
             "llm_monthly_budget_usd": 5.0,
@@ -72,9 +74,3 @@ def build(database: Database, llm_settings: Settings) -> Build:
         return proposer
 
     return make
-
-
-def _secret(value: str) -> object:
-    from pydantic import SecretStr
-
-    return SecretStr(value)
