@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dagster import DagsterInstance
@@ -22,7 +23,7 @@ from resources.sync_result import SyncResult
 from sandbox.real import TENANTS
 
 Sync = Callable[[str], SyncResult]
-Ask = Callable[[str, str], list[tuple[object, ...]]]
+Ask = Callable[[str, str], list[tuple[Any, ...]]]
 
 
 @pytest.fixture(scope="package")
