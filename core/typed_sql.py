@@ -8,7 +8,7 @@ data-quality checks, not casts. SQL is DuckDB's; the session's time zone must be
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from core.json_sql import write_string
 from core.names import quote_literal
@@ -60,6 +60,8 @@ def cast_value(text: str, field: CanonicalField) -> str:
             return write_string(text)
         case "enum" if field.is_closed:
             return f"CASE WHEN {text} IN ({write_list(field.enum)}) THEN {write_string(text)} END"
+        case "enum" if field.format == "iso_4217":  # vendors differ in case; a join must not
+            return f"CASE WHEN NOT {is_blank(text)} THEN {write_string(f'upper({trim(text)})')} END"
         case "boolean":
             return cast_boolean(text)
         case "integer":
@@ -70,18 +72,18 @@ def cast_value(text: str, field: CanonicalField) -> str:
                 f"CASE WHEN {_fits(text, _DECIMAL)} THEN {text} ELSE {_clean_number(trim(text), limit)} END"
             )
         case "date":
-            return f"COALESCE({_iso_date(text)}, {_iso_date(_clean_time(text))})"
+            return _iso_or_clean(text, _iso_date)
         case _:
             return f"CASE WHEN NOT {is_blank(text)} THEN {write_string(text)} END"
 
 
 def cast_boolean(text: str, *, invert: bool = False) -> str:
     """SQL ``true``/``false`` of the usual spellings, turned round when ``invert``."""
-    yes, no = ("false", "true") if invert else ("true", "false")
     folded = f"lower({trim(text)})"
-    cases = ((TRUE, yes), (FALSE, no))
-    written = " ".join(f"WHEN {folded} IN ({write_list(texts)}) THEN '{value}'" for texts, value in cases)
-    return f"CASE {written} END"
+    words = ((TRUE, "false" if invert else "true"), (FALSE, "true" if invert else "false"))
+    plain = " ".join(f"WHEN {text} = '{texts[0]}' THEN '{value}'" for texts, value in words)
+    other = " ".join(f"WHEN {folded} IN ({write_list(texts)}) THEN '{value}'" for texts, value in words)
+    return f"CASE {plain} {other} END"
 
 
 def cast_minor_units(text: str, exponent: str) -> str:
@@ -93,7 +95,7 @@ def cast_minor_units(text: str, exponent: str) -> str:
 
 def parse_instant(text: str, zone: str | None = None) -> str:
     """SQL TIMESTAMPTZ of an ISO 8601 text; without an offset it is UTC, or the local time of ``zone``."""
-    return f"COALESCE({_iso_instant(text, zone)}, {_iso_instant(_clean_time(text), zone)})"
+    return _iso_or_clean(text, lambda spelled: _iso_instant(spelled, zone))
 
 
 def parse_format(text: str, pattern: str, zone: str | None = None) -> str:
@@ -162,19 +164,25 @@ def _clean_number(text: str, limit: str) -> str:
     return f"CASE WHEN {_fits(text, _NUMBER)} AND {sound} THEN {spelled} END"
 
 
+def _iso_or_clean(text: str, read: Callable[[str], str]) -> str:
+    """Read ISO 8601 as it is, all else once it is cleaned. CASE, unlike COALESCE, cleans only what must be."""
+    cleaned = _clean_time(text)
+    later = f"CASE WHEN {_fits(cleaned, _ISO)} THEN {read(cleaned)} END"
+    return f"CASE WHEN {_fits(text, _ISO)} THEN {read(text)} ELSE {later} END"
+
+
 def _iso_date(text: str) -> str:
     """The day as the source writes it, whatever the zone; the rest has to be a time of day all the same."""
     sound = f"TRY_CAST({text} AS TIMESTAMP) IS NOT NULL AND NOT starts_with({text}, '0000')"
-    return f"""CASE WHEN {_fits(text, _ISO)} AND {sound} THEN '"' || left({text}, 10) || '"' END"""
+    return f"""CASE WHEN {sound} THEN '"' || left({text}, 10) || '"' END"""
 
 
 def _iso_instant(text: str, zone: str | None) -> str:
     instant = f"TRY_CAST({text} AS TIMESTAMPTZ)"
-    if zone is not None:
-        local = f"timezone({quote_literal(zone)}, TRY_CAST({text} AS TIMESTAMP))"
-        zoned = f"regexp_matches({text}, {quote_literal(_ZONE)})"
-        instant = f"CASE WHEN {zoned} THEN {instant} ELSE {local} END"
-    return f"CASE WHEN {_fits(text, _ISO)} THEN {instant} END"
+    if zone is None:
+        return instant
+    local = f"timezone({quote_literal(zone)}, TRY_CAST({text} AS TIMESTAMP))"
+    return f"CASE WHEN regexp_matches({text}, {quote_literal(_ZONE)}) THEN {instant} ELSE {local} END"
 
 
 def _clean_time(text: str) -> str:
