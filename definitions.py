@@ -29,7 +29,7 @@ def build_definitions(mesh: Mesh | None = None) -> dg.Definitions:
     from core.ontology import load_ontology
     from resources.asset_globs import accept_globs
     from resources.executor import build_threaded_executor
-    from resources.jobs import build_sync_job
+    from resources.jobs import build_quality_job, build_sync_job
     from resources.mesh import build_mesh_resource
     from resources.run_presence import hold_run
     from resources.settings import load_settings
@@ -48,7 +48,7 @@ def build_definitions(mesh: Mesh | None = None) -> dg.Definitions:
         dcl_assets.build_defs(specs, entities, configs.errors),
         sensors.build_defs(),
         dg.Definitions(
-            jobs=[build_sync_job()],
+            jobs=[build_sync_job(), build_quality_job()],
             resources={"mesh": build_mesh_resource(mesh)},
             executor=build_threaded_executor(settings.sync_threads, hold_run),
         ),

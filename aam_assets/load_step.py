@@ -19,11 +19,10 @@ from dagster import (
     MetadataValue,
 )
 
-from aam_assets.raw import CHECK_NAME
 from core.connector import ConnectorSpec
 from core.declared_sources import list_declared_targets
 from core.errors import LockBusy, MeshError, TryAgain
-from core.names import join_name, raw_key
+from core.names import DRIFT_CHECK, join_name, raw_key
 from resources.asset_metadata import (
     COLUMN_SCHEMA,
     FAILED_STREAMS,
@@ -56,7 +55,7 @@ def load_streams(context: AssetExecutionContext, spec: ConnectorSpec) -> Iterato
         if stream.error is None:
             yield _show_stream(spec, name, stream, facts.get(name, StreamFacts()))
     for name in spec.streams:
-        if AssetCheckKey(_asset_key(spec, name), CHECK_NAME) in context.selected_asset_check_keys:
+        if AssetCheckKey(_asset_key(spec, name), DRIFT_CHECK) in context.selected_asset_check_keys:
             yield _check_drift(spec, name, facts.get(name, StreamFacts()))
     errors = {name: _say(spec, name, one.error) for name, one in streams.items() if one.error is not None}
     if errors:
@@ -156,7 +155,7 @@ def _check_drift(spec: ConnectorSpec, name: str, facts: StreamFacts) -> AssetChe
     changes = [operation.describe() for operation in facts.drift]
     return AssetCheckResult(
         asset_key=_asset_key(spec, name),
-        check_name=CHECK_NAME,
+        check_name=DRIFT_CHECK,
         passed=not changes,
         severity=AssetCheckSeverity.WARN,
         description="; ".join(changes[:5]) + (f"; and {len(changes) - 5} more" if len(changes) > 5 else ""),

@@ -18,10 +18,9 @@ from dagster import (
 )
 
 from core.connector import ConnectorSpec, StreamSpec
-from core.names import raw_key
+from core.names import DRIFT_CHECK, raw_key
 from resources.partitions import TENANTS
 
-CHECK_NAME = "schema_drift"
 GROUP = "aam"
 OWNERS = ["team:aam"]
 
@@ -94,7 +93,7 @@ def _describe_source(stream: StreamSpec) -> Mapping[str, str]:
 
 def _describe_check(spec: ConnectorSpec, name: str) -> AssetCheckSpec:
     return AssetCheckSpec(
-        CHECK_NAME,
+        DRIFT_CHECK,
         asset=AssetKey(raw_key(spec.connector, name)),
         partitions_def=TENANTS,
         description="Warns as long as a change of the source's shape has not been dealt with.",

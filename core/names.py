@@ -10,6 +10,9 @@ IDENTIFIER = re.compile(r"^[a-z0-9][a-z0-9_-]{0,62}$")
 GLOBAL_TENANT = "*"
 """Owner of mapping sets that hold for every tenant; cannot be a tenant's identifier."""
 
+DRIFT_CHECK = "schema_drift"
+"""The asset check every raw stream has."""
+
 Path = tuple[str | int, ...]
 """A field path: a column, then keys (str), array positions (int) or ``"*"`` for any element."""
 

@@ -19,6 +19,7 @@ from core.errors import MeshError
 from core.names import canonical_key, view_key
 from core.ontology import Entity
 from dcl_assets.common import GROUP
+from dcl_assets.view_checks import check_views, describe_checks
 from resources.asset_metadata import (
     COLUMN_LINEAGE,
     COLUMN_SCHEMA,
@@ -37,14 +38,17 @@ def build_view_assets(entities: Iterable[Entity], sources: DeclaredSources) -> A
     @multi_asset(
         name="views",
         specs=[_describe(one, sources.get(one.name, {})) for one in by_key.values()],
+        check_specs=[spec for one in by_key.values() for spec in describe_checks(one)],
         partitions_def=TENANTS,
         can_subset=True,
         required_resource_keys={"mesh"},
-        description="Takes the new canonical events into the tenant's DuckDB file and publishes it.",
+        description="Takes the new canonical events into the tenant's DuckDB file and publishes it; then "
+        "runs the selected data-quality checks (none in a sync, all in the job quality).",
     )
-    def views(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]:
+    def views(context: AssetExecutionContext) -> Iterator[Any]:
         chosen = context.selected_asset_keys
         yield from _advance(context, {key: one for key, one in by_key.items() if key in chosen})
+        yield from check_views(context)
 
     return views
 
@@ -71,6 +75,8 @@ def _advance(
     from core.lineage import view_lineage
     from resources.warehouse import advance_views
 
+    if not chosen:
+        return
     mesh: Mesh = context.resources.mesh
     names = [entity.name for entity in chosen.values()]
     try:

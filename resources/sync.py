@@ -7,44 +7,34 @@ and summed up. The command line and the tests use it; the daemon launches the sa
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from dagster import (
+    AssetCheckKey,
     AssetKey,
-    DagsterEvent,
     DagsterInstance,
     DagsterRun,
     DagsterRunStatus,
     JobDefinition,
     RunsFilter,
 )
-from dagster._core.definitions.job_base import InMemoryJob
-from dagster._core.execution.api import execute_run_iterator
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from core.connector import ConnectorSpec
 from core.errors import LockBusy, UnknownName
-from core.names import canonical_key, raw_key, view_key
+from core.names import DRIFT_CHECK, canonical_key, raw_key, view_key
+from resources.command_runs import ORIGIN_TAG, Progress, create_command_run, execute_command_run
 from resources.connections import Connection, list_connections
 from resources.mesh import Mesh
-from resources.partitions import TENANT_TAG, add_partition
+from resources.partitions import add_partition
 from resources.stuck_runs import GRACE_S, reap_dead_runs
 from resources.sync_result import SyncResult, read_result
 from resources.tenants import require_tenant
 
 LOCK = "sync"
-ORIGIN_TAG = "aos/origin"
-"""Marks the runs that a command executes in its own process."""
 ONE_OF_A_KIND = (("mappings",), ("lineage_graph",))
-QUIET = {
-    "execution": {"config": {"capture_logs": False}},
-    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-}
-"""Run config of a run inside a command: what happens is in Dagster's event log, not on the terminal."""
 WORKING = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
-
-Progress = Callable[[DagsterEvent], None]
 
 
 def run_sync(
@@ -69,12 +59,8 @@ def run_sync(
     selection &= job.asset_layer.selected_asset_keys
     with _alone(mesh, instance, tenant_id):
         started = time.monotonic()
-        run = _create_run(instance, job, tenant_id, selection)
-        events: list[DagsterEvent] = []
-        for event in execute_run_iterator(InMemoryJob(job), run, instance):
-            events.append(event)
-            if progress is not None:
-                progress(event)
+        run = create_command_run(instance, job, tenant_id, selection, select_checks(selection))
+        events = execute_command_run(instance, job, run, progress)
     return read_result(tenant_id, run.run_id, events, time.monotonic() - started)
 
 
@@ -123,18 +109,12 @@ def select_assets(specs: Iterable[ConnectorSpec]) -> set[AssetKey]:
     return keys
 
 
+def select_checks(assets: Iterable[AssetKey]) -> set[AssetCheckKey]:
+    """The checks that belong to a sync of these assets: those of raw streams."""
+    return {AssetCheckKey(key, DRIFT_CHECK) for key in assets if key.path[0] == "raw"}
+
+
 # --- running ----------------------------------------------------------------------------------
-
-
-def _create_run(
-    instance: DagsterInstance, job: JobDefinition, tenant_id: str, selection: set[AssetKey]
-) -> DagsterRun:
-    return instance.create_run_for_job(
-        job,
-        asset_selection=selection,
-        tags={PARTITION_NAME_TAG: tenant_id, TENANT_TAG: tenant_id, ORIGIN_TAG: "command"},
-        run_config=QUIET,
-    )
 
 
 @contextmanager

@@ -7,21 +7,19 @@ from typing import TYPE_CHECKING
 
 from dagster import (
     AssetKey,
-    DagsterRunStatus,
     DefaultSensorStatus,
     RunRequest,
-    RunsFilter,
     SensorDefinition,
     SensorEvaluationContext,
     SensorResult,
     SkipReason,
     sensor,
 )
-from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from resources.jobs import SYNC
 from resources.mesh import Mesh
 from resources.partitions import TENANT_TAG, add_partition
+from sensors.busy_tenants import find_busy_tenants
 
 if TYPE_CHECKING:
     from resources.connections import Connection
@@ -29,13 +27,6 @@ if TYPE_CHECKING:
 EVERY_S = 30
 RUNS_A_TICK = 20
 """A tick ends within a minute; what is left is due at the next one, and longest overdue comes first."""
-UNDER_WAY = [
-    DagsterRunStatus.QUEUED,
-    DagsterRunStatus.NOT_STARTED,
-    DagsterRunStatus.STARTING,
-    DagsterRunStatus.STARTED,
-    DagsterRunStatus.CANCELING,
-]
 
 
 def build_due_syncs_sensor() -> SensorDefinition:
@@ -66,7 +57,7 @@ def _request(context: SensorEvaluationContext) -> Iterator[RunRequest]:
     mesh: Mesh = context.resources.mesh
     now = datetime.now(UTC)
     due = [one for one in due_connections(mesh.db, now) if one.connector in mesh.specs]
-    busy = _find_busy_tenants(context) if due else set()
+    busy = find_busy_tenants(context.instance) if due else set()
     known = context.repository_def.asset_graph.get_all_asset_keys() if context.repository_def else set()
     for tenant_id in dict.fromkeys(one.tenant_id for one in due):
         if tenant_id in busy:
@@ -82,14 +73,12 @@ def _request(context: SensorEvaluationContext) -> Iterator[RunRequest]:
 def _build_request(
     tenant_id: str, run_key: str, chosen: "Sequence[Connection]", keys: Sequence[AssetKey]
 ) -> RunRequest:
+    from resources.sync import select_checks
+
     return RunRequest(
         run_key=f"{tenant_id}/{run_key}",
         partition_key=tenant_id,
         tags={TENANT_TAG: tenant_id, "aos/connectors": ",".join(one.connector for one in chosen)[:255]},
         asset_selection=list(keys),
+        asset_check_keys=sorted(select_checks(keys)),
     )
-
-
-def _find_busy_tenants(context: SensorEvaluationContext) -> set[str]:
-    runs = context.instance.get_runs(RunsFilter(statuses=UNDER_WAY))
-    return {run.tags[PARTITION_NAME_TAG] for run in runs if PARTITION_NAME_TAG in run.tags}

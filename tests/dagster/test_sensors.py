@@ -58,7 +58,7 @@ def tick(location: Definitions, real_instance: DagsterInstance) -> Iterator[Tick
     """Evaluates a sensor once."""
     with ExitStack() as stack:
 
-        def run(name: str) -> Any:
+        def run(name: str, cursor: str | None = None) -> Any:
             repository = location.get_repository_def()
             sensor: SensorDefinition = repository.get_sensor_def(name)
             context = stack.enter_context(
@@ -66,6 +66,7 @@ def tick(location: Definitions, real_instance: DagsterInstance) -> Iterator[Tick
                     real_instance,
                     repository_def=repository,
                     sensor_name=name,
+                    cursor=cursor,
                     resources={"mesh": location.resources["mesh"]} if location.resources else {},
                 )
             )
@@ -86,6 +87,7 @@ def test_a_due_connection_is_requested_once(
     (request,) = requests_of(tick("due_syncs"), tenant)
     keys = {key.to_user_string() for key in request.asset_selection}
     assert {"raw/vendor/contacts", "mappings", "canonical/contact", "views/account"} <= keys
+    assert {key.name for key in request.asset_check_keys} == {"schema_drift"}
     assert request.tags[TENANT_TAG] == tenant
     assert request.run_key.startswith(tenant)
     assert requests_of(tick("due_syncs"), tenant) == []
@@ -125,6 +127,23 @@ def test_partitions_follow_tenants(tick: Tick, mesh: Mesh, real_instance: Dagste
     remove_tenant(mesh.db, mesh.settings, "comes-and-goes", "tester")
     tick("tenant_partitions")
     assert "comes-and-goes" not in real_instance.get_dynamic_partitions("tenants")
+
+
+def test_changed_views_are_checked_once(
+    tick: Tick,
+    connect: Callable[..., None],
+    vendor: Vendor,
+    mesh: Mesh,
+    location: Definitions,
+    real_instance: DagsterInstance,
+    tenant: str,
+) -> None:
+    connect(vendor)
+    run_sync(mesh, real_instance, location.resolve_job_def("sync"), tenant)
+    first = tick("quality_checks")
+    (request,) = requests_of(first, tenant)
+    assert {key.to_user_string() for key in request.asset_selection} == {"views/account", "views/contact"}
+    assert requests_of(tick("quality_checks", cursor=first.cursor), tenant) == []
 
 
 WORKER = """
