@@ -101,6 +101,67 @@ def compile_projection(
     Fields of the mapping that the load lacks are NULL. Raises MappingRefused for a set whose targets the
     entity does not have, or that leaves a required field without a source.
     """
+    fields, layers = _build_layers(mapping_set, entity, columns, primary_key, deletion)
+    refusal = _write_refusal(fields, primary_key)
+    layers.append([*_OUTPUT, *refusal, f"{_write_hash(entity)} AS content_hash"])
+    return Projection(_stack(layers, source), _compile_keys(columns, primary_key, source))
+
+
+@dataclass(frozen=True)
+class FieldColumns:
+    """The columns of one canonical field in the SQL of ``Values``, by name; None: it cannot happen.
+
+    ``value`` is JSON text or NULL; ``missing`` says that a required value is not there, ``misfit`` that
+    the source's text does not fit.
+    """
+
+    target: str
+    value: str
+    missing: str | None
+    misfit: str | None
+
+
+@dataclass(frozen=True)
+class Values:
+    """SQL of what a projection makes of each field: ``row``, ``record_id``, ``op``, ``code``, ``fields``."""
+
+    sql: str
+    fields: tuple[FieldColumns, ...]
+
+
+def compile_values(
+    mapping_set: MappingSet,
+    entity: Entity,
+    columns: Sequence[str],
+    *,
+    primary_key: Sequence[str],
+    deletion: Deletion | None = None,
+    source: str = "load",
+) -> Values:
+    """As ``compile_projection``, field by field: for looking at a set, not for writing events."""
+    fields, layers = _build_layers(mapping_set, entity, columns, primary_key, deletion)
+    made = [
+        FieldColumns(
+            f.canonical.name,
+            f.value,
+            f.missing if f.is_required else None,
+            f.misfit if f.sql.expected is not None else None,
+        )
+        for f in fields
+    ]
+    names = [name for one in made for name in (one.value, one.missing, one.misfit) if name is not None]
+    code = _write_refusal(fields, primary_key)[0]
+    return Values(_stack([*layers, ["row", "record_id", "op", *names, code]], source), tuple(made))
+
+
+def _build_layers(
+    mapping_set: MappingSet,
+    entity: Entity,
+    columns: Sequence[str],
+    primary_key: Sequence[str],
+    deletion: Deletion | None,
+) -> tuple[list[_Field], list[list[str]]]:
+    """The mapped fields, and the queries over each other that compute them, up to the last but one."""
     _check_targets(mapping_set, entity)
     load = LoadColumns(columns)
     fields = [_compile_field(n, m, entity, load) for n, m in enumerate(mapping_set.mappings)]
@@ -120,9 +181,8 @@ def compile_projection(
         ["*", *(f"{f.sql.instant} AS {f.instant}" for f in fields if f.sql.instant)],
         ["*", *(f"{f.sql.value} AS {f.value}" for f in fields)],
         ["*", *_write_data(fields), *(flag for f in fields for flag in _write_flags(f))],
-        [*_OUTPUT, *_write_refusal(fields, primary_key), f"{_write_hash(entity)} AS content_hash"],
     ]
-    return Projection(_stack(layers, source), _compile_keys(columns, primary_key, source))
+    return fields, layers
 
 
 _OUTPUT = ("row", "record_id", "op", "data", "unknown_fields", "record")

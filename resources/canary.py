@@ -17,6 +17,7 @@ from core.canary import write_share
 from core.errors import FixInput, MappingRefused, UnknownName
 from core.mapping import MappingSet
 from core.names import GLOBAL_TENANT, join_name
+from core.ontology import Ontology
 from resources.audit import record
 from resources.database import Database
 from resources.registry_changes import activate_in, describe_set, publish_in, read_holding
@@ -24,6 +25,7 @@ from resources.registry_rows import StreamKey, of_stream, read_sets, wait_turn
 from resources.replays import request_replay
 from resources.tables import mapping_canaries as canaries
 from resources.tables import mapping_sets as sets
+from resources.tables import quarantine
 
 CANARY, YAML = "canary", "yaml"
 """Purposes: a steward's trial, or files outside that still hold the truth (``yaml_migration.py``)."""
@@ -66,31 +68,6 @@ _STANDING = text(
 )
 
 
-def start_canary(
-    db: Database,
-    tenant_id: str,
-    key: StreamKey,
-    number: int,
-    ratio: float,
-    actor: str,
-    reason: str = "",
-    *,
-    from_global: bool = False,
-) -> Canary:
-    """Put a share of records under a stored set; for one already on trial, change its share.
-
-    ``from_global``: number of a global set. Raises UnknownName, or MappingRefused when the set cannot
-    stand beside the active one.
-    """
-    with db.tenant(tenant_id) as conn:
-        wait_turn(conn, tenant_id)
-        owner = GLOBAL_TENANT if from_global else tenant_id
-        found = read_sets(conn, select(sets).where(*of_stream(sets, owner, *key), sets.c.number == number))
-        if not found:
-            raise UnknownName(f"{join_name(*key)} has no mapping set number {number}", where=owner)
-        return put_on_trial(conn, tenant_id, key, found[0], ratio, actor, reason)
-
-
 def put_on_trial(
     conn: Connection,
     tenant_id: str,
@@ -101,7 +78,11 @@ def put_on_trial(
     reason: str,
     purpose: str = CANARY,
 ) -> Canary:
-    """``start_canary`` with a set at hand, in the caller's transaction."""
+    """Put a share of records under a stored set; for one already on trial, change its share.
+
+    In the caller's transaction, in the tenant's scope. Raises MappingRefused when the set cannot stand
+    beside the active one.
+    """
     base, running = read_holding(conn, tenant_id, key), find_canary(conn, tenant_id, key)
     _check_trial(key, base, trial, running, purpose)
     assert base is not None
@@ -154,7 +135,9 @@ def _is_another(running: Canary, trial: MappingSet, purpose: str) -> bool:
     return purpose == CANARY and running.set_id != trial.set_id
 
 
-def promote_canary(db: Database, tenant_id: str, key: StreamKey, actor: str, reason: str = "") -> MappingSet:
+def promote_canary(
+    db: Database, ontology: Ontology, tenant_id: str, key: StreamKey, actor: str, reason: str = ""
+) -> MappingSet:
     """Make the set on trial the active one, for all records; what else was published since is not lost.
 
     Raises MappingRefused when the active set has changed since the trial began.
@@ -171,18 +154,22 @@ def promote_canary(db: Database, tenant_id: str, key: StreamKey, actor: str, rea
             )
         chosen = read_trial_set(conn, tenant_id, running)
         end_trial(conn, tenant_id, running, "canary.promoted", actor, reason)
-        return hold_set(conn, tenant_id, key, chosen, actor, reason or "canary promoted")
+        return hold_set(conn, ontology, tenant_id, key, chosen, actor, reason or "canary promoted")
 
 
 def hold_set(
-    conn: Connection, tenant_id: str, key: StreamKey, chosen: MappingSet, actor: str, reason: str
+    conn: Connection,
+    ontology: Ontology,
+    tenant_id: str,
+    key: StreamKey,
+    chosen: MappingSet,
+    actor: str,
+    reason: str,
 ) -> MappingSet:
     """Make a stored set hold for the tenant; of a global one it gets a copy of its own."""
     if chosen.tenant_id == tenant_id:
         return activate_in(conn, tenant_id, key, chosen.number, actor, reason)
-    from core.ontology import load_ontology
-
-    entity = load_ontology().entity(chosen.entity)
+    entity = ontology.entity(chosen.entity)
     return publish_in(conn, tenant_id, key, entity, chosen.mappings, actor, reason)
 
 
@@ -265,10 +252,19 @@ def read_trial_set(conn: Connection, tenant_id: str, one: Canary) -> MappingSet:
     return read_sets(conn, query)[0]
 
 
-def count_standing(conn: Connection, tenant_id: str, key: StreamKey, entity: str) -> dict[str, int]:
-    """set_id → records whose newest event was made under it."""
+def count_standing(
+    conn: Connection, tenant_id: str, key: StreamKey, entity: str
+) -> dict[str, tuple[int, int]]:
+    """set_id → (records whose newest event was made under it, records it refused)."""
     facts: dict[str, Any] = {"tenant": tenant_id, "entity": entity, "connector": key[0], "stream": key[1]}
-    return {str(row[0]): int(row[1]) for row in conn.execute(_STANDING, facts)}
+    newest = {str(row[0]): int(row[1]) for row in conn.execute(_STANDING, facts)}
+    table = quarantine.c
+    ids = func.count(func.distinct(table.record_id))
+    query = select(table.set_id, ids).where(
+        *of_stream(quarantine, tenant_id, *key), table.set_id.is_not(None)
+    )
+    refused = {str(row[0]): int(row[1]) for row in conn.execute(query.group_by(table.set_id))}
+    return {one: (newest.get(one, 0), refused.get(one, 0)) for one in newest | refused}
 
 
 def _percent(ratio: float) -> str:

@@ -74,10 +74,9 @@ def _claim(conn: Connection, work: StreamWork, load: Load) -> bool:
 def _prepare(conn: Connection, work: StreamWork, load: Load, lanes: Sequence[Lane]) -> int:
     """Make tables ``keys`` (record_id, versions) and ``prior`` (record_id, prior); rows of the load."""
     engine = work.engine
-    ids = " UNION ALL ".join(f"SELECT record_id FROM ({lane.sql})" for lane in lanes)
     engine.execute(
         "CREATE OR REPLACE TEMP TABLE keys AS SELECT record_id, count(*) AS versions "
-        f"FROM ({ids}) GROUP BY record_id"
+        f"FROM ({lanes[0].keys}) GROUP BY record_id"
     )
     work.heads.advance(conn, engine)
     heads = work.heads.relation(only="keys")

@@ -51,7 +51,8 @@ class StreamWork:
             primary_key=self.spec.primary_key,
             deletion=self.spec.deletion,
         )
-        return Lane(self, made.sql if only is None else f"SELECT * FROM ({made.sql}) WHERE {only}")
+        sql = made.sql if only is None else f"SELECT * FROM ({made.sql}) WHERE {only}"
+        return Lane(self, sql, made.keys)
 
     def source_of(self, load_id: str, replay: str = "") -> EventSource:
         """What the events of a load have in common."""
@@ -61,10 +62,14 @@ class StreamWork:
 
 @dataclass(frozen=True)
 class Lane:
-    """The records of a load that go under one set: ``sql`` has the columns of a ``Projection``."""
+    """The records of a load that go under one set: ``sql`` has the columns of a ``Projection``.
+
+    ``keys`` gives the ``record_id`` of every record of the load, whatever lane it is in.
+    """
 
     work: StreamWork
     sql: str
+    keys: str
 
 
 def stream_lines(engine: duckdb.DuckDBPyConnection, query: str, counts: Counter[str]) -> Iterator[memoryview]:

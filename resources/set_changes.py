@@ -83,17 +83,25 @@ def drop_mapping(target: str) -> Callable[[tuple[FieldMapping, ...]], Sequence[F
     return change
 
 
-def publish_file(
-    db: Database, tenant_id: str, file: SetFile, actor: str, reason: str, *, draft: bool = False
-) -> Change:
-    """Publish the set of a file for a tenant (or all: ``*``)."""
+def publish_files(
+    db: Database,
+    tenant_id: str,
+    files: Sequence[tuple[SetFile, str]],
+    actor: str,
+    *,
+    draft: bool = False,
+) -> list[Change]:
+    """Publish the sets of files, each with its reason, for a tenant (or all: ``*``); all of them or none."""
+    done = []
     with open_scope(db, tenant_id) as conn:
         wait_turn(conn, tenant_id)
-        held = read_holding(conn, tenant_id, file.key)
-        made = publish_in(
-            conn, tenant_id, file.key, file.entity, file.mappings, actor, reason, activate=not draft
-        )
-    return Change(held, made, draft)
+        for one, reason in files:
+            held = read_holding(conn, tenant_id, one.key)
+            made = publish_in(
+                conn, tenant_id, one.key, one.entity, one.mappings, actor, reason, activate=not draft
+            )
+            done.append(Change(held, made, draft))
+    return done
 
 
 def roll_back(
