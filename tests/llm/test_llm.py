@@ -78,7 +78,7 @@ BAD_ANSWERS: dict[str, tuple[Behaviour, Outcome]] = {
     "filtered": (lambda _: say(None, finish_reason="content_filter"), Outcome.REFUSED),
     "no choices": (
         lambda _: Reply(b'{"id":"x","object":"chat.completion","choices":[]}'),
-        Outcome.UNAVAILABLE,
+        Outcome.INVALID,
     ),
 }
 
