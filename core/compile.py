@@ -318,5 +318,5 @@ def hash_deletion(entity: Entity) -> str:
 def _write_hash(entity: Entity) -> str:
     gone = quote_literal(hash_deletion(entity))
     head = quote_literal(f"{entity.name}\nupsert\n")
-    content = f"{head} || data || COALESCE(chr(10) || unknown_fields, '')"
+    content = f"concat({head}, data, chr(10), unknown_fields)"
     return f"CASE WHEN op = 'delete' THEN {gone} ELSE left(sha256({content}), {HASH_DIGITS}) END"

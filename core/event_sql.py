@@ -6,6 +6,7 @@ SQL is DuckDB's.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -76,7 +77,7 @@ def select_outcomes(source: EventSource, records: str) -> str:
         f"COALESCE({escape_json('unknown_fields')}, '\\N')",
         "content_hash",
     ]
-    line = f"{source.prefix} || {' || chr(9) || '.join(fields)} || chr(10)"
+    line = _write_line(source, fields)
     event = f"CASE WHEN status IN ('{UPSERT}', '{DELETE}') THEN {line} END"
     return f"SELECT status, {event} AS line FROM ({identified})"
 
@@ -113,10 +114,15 @@ def select_refused(source: EventSource, records: str, record_max: int) -> str:
         escape_copy("reason"),
         escape_copy(record),
     ]
-    line = f"{source.prefix} || {' || chr(9) || '.join(fields)} || chr(10)"
+    line = _write_line(source, fields)
     return (
         f"SELECT '{REFUSED}' AS status, {line} AS line FROM ({records}) WHERE code IS NOT NULL ORDER BY row"
     )
+
+
+def _write_line(source: EventSource, fields: Sequence[str]) -> str:
+    # one concat copies each text once, a chain of || over and over
+    return f"concat({source.prefix}, {', chr(9), '.join(fields)}, chr(10))"
 
 
 def escape_copy(text: str) -> str:

@@ -27,7 +27,7 @@ def write_key(name: str) -> str:
 
 def join_members(members: list[str]) -> str:
     """SQL of an object of the members that are not NULL, ``{}`` when there are none."""
-    return f"'{{' || concat_ws(',', {', '.join(members)}) || '}}'" if members else "'{}'"
+    return f"concat('{{', concat_ws(',', {', '.join(members)}), '}}')" if members else "'{}'"
 
 
 def join_values(values: Mapping[str, str]) -> str:

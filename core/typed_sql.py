@@ -165,7 +165,7 @@ def _clean_number(text: str, limit: str) -> str:
 
 
 def _iso_or_clean(text: str, read: Callable[[str], str]) -> str:
-    """Read ISO 8601 as it is, all else once it is cleaned. CASE, unlike COALESCE, cleans only what must be."""
+    """Read ISO 8601 as it is, all else cleaned; CASE, unlike COALESCE, cleans only what it must."""
     cleaned = _clean_time(text)
     later = f"CASE WHEN {_fits(cleaned, _ISO)} THEN {read(cleaned)} END"
     return f"CASE WHEN {_fits(text, _ISO)} THEN {read(text)} ELSE {later} END"
