@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.output import print_table, say
+from cli.output import console, print_table, say
 from cli.services import find_spec, open_mesh
 from cli.syncing import quiet_dagster, sync_tenant
 
@@ -50,7 +50,7 @@ def demo_real(folder: Path) -> list[SyncResult]:
             print_table(f"{tenant}: {question}", answer.columns, answer.rows)
     say("")
     say("Other commands find the connectors of the real input after")
-    say(f"    export AOS_CONFIG_PATHS={os.pathsep.join(paths)}")
+    console.print(f"export AOS_CONFIG_PATHS={os.pathsep.join(paths)}", soft_wrap=True, markup=False)
     return results
 
 
