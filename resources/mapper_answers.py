@@ -1,0 +1,136 @@
+"""Answers questions with the trained model: ranked canonical fields with calibrated confidence.
+
+No database, no tenant: what a tenant has decided is added by ``resources/mapper.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from core.mapper.answer import MAX_RANKS, Answer, Candidate, Method
+from core.mapper.decision import settle_confidence
+from core.mapper.evidence import FEATURES, STAGE_TWO
+from core.mapper.fitting import Fit, judge_fit
+from core.mapper.model import MapperModel, Stages
+from core.mapper.question import Question
+from core.ontology import Ontology
+from resources.embeddings import Embedder
+from resources.mapper_features import TIME_ENDS, Matrix
+from resources.mapper_scoring import Bench, Measured, build_trust_rows, compute_logits, squash
+
+_TWIN = FEATURES.index("context_twin")
+_CLOCKLESS = FEATURES.index("time_only_name")
+_NAMED = [FEATURES.index(name) for name in ("exact_last", "exact_full", "exact_bare_last", "exact_bare")]
+
+
+class Answerer:
+    """Answers many questions at once; safe to keep, it learns nothing from what it is asked."""
+
+    def __init__(self, ontology: Ontology, model: MapperModel, embedder: Embedder | None) -> None:
+        self.model = model
+        self.bench = Bench(ontology, embedder)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether embeddings are there; without, nothing is sure enough to apply by itself."""
+        return self.bench.embedder is not None
+
+    @property
+    def stages(self) -> Stages:
+        """The coefficients of this mode."""
+        return self.model.stages(embedded=self.embedded)
+
+    def answer(self, questions: Sequence[Question]) -> list[Answer]:
+        """One answer a question, in order. Questions of one (system, stream, entity) are its stream."""
+        if not questions:
+            return []
+        measured = self.bench.measure(questions)
+        fits = [self._judge(one) for one in measured]
+        probabilities = [
+            squash(compute_logits(one.values, self.stages.pick, FEATURES) + [fit.weight for fit in judged])
+            for one, judged in zip(measured, fits, strict=True)
+        ]
+        rows, orders = build_trust_rows(measured, probabilities)
+        return build_answers(
+            measured,
+            probabilities,
+            rows,
+            orders,
+            self.stages,
+            self.model.caution,
+            embedded=self.embedded,
+            fits=fits,
+        )
+
+    def _judge(self, one: Measured) -> list[Fit]:
+        entity = self.bench.ontology.entity(one.question.entity)
+        return [judge_fit(one.question, field) for field in entity.fields.values()]
+
+
+def build_answers(
+    measured: Sequence[Measured],
+    probabilities: Sequence[Matrix],
+    rows: Matrix,
+    orders: Sequence[Sequence[int]],
+    stages: Stages,
+    caution: float,
+    *,
+    embedded: bool,
+    fits: Sequence[Sequence[Fit]] = (),
+) -> list[Answer]:
+    """Stage two's confidence for the best field, the runners-up at most as sure as that."""
+    sure = squash(compute_logits(rows, stages.trust, STAGE_TWO))
+    found: list[Answer] = []
+    for at, (one, held, order) in enumerate(zip(measured, probabilities, orders, strict=True)):
+        doubt = find_doubt(one, order[0])
+        first = settle_confidence(float(sure[at]), caution, needs_person=bool(doubt) or not embedded)
+        others = [(index, min(first, float(held[index]))) for index in order[1:MAX_RANKS]]
+        ranked = [(order[0], first), *others]
+        remarks = fits[at][order[0]].reasons if fits else ()
+        remarks = (*remarks, doubt) if doubt else remarks
+        found.append(
+            Answer(
+                one.question,
+                tuple(Candidate(one.fields[index], round(value, 4)) for index, value in _fall(ranked)),
+                _find_method(one, order[0], embedded=embedded),
+                _explain(one, order[0], stages, fits[at][order[0]].weight if fits else 0.0),
+                remarks,
+            )
+        )
+    return found
+
+
+def find_doubt(one: Measured, top: int) -> str | None:
+    """Why a person has to look at the best field, however probable it is."""
+    names, values = one.reading, one.values[top]
+    field = one.fields[top]
+    if values[_TWIN]:
+        return "another field differs in its context only, and the name does not say which"
+    if field == "id" and names.stripped == "alike":
+        return "the key may be that of another thing than the record"
+    if values[_CLOCKLESS] and names.last[-1] in TIME_ENDS and not one.textual[top]:
+        return "the name says a point in time, the field is none"
+    return None
+
+
+def _fall(ranked: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    """The same order with confidences that never rise."""
+    values = np.minimum.accumulate([value for _, value in ranked])
+    return [(index, float(value)) for (index, _), value in zip(ranked, values, strict=True)]
+
+
+def _find_method(one: Measured, top: int, *, embedded: bool) -> Method:
+    exact = float(one.values[top, _NAMED].max())
+    if exact >= 1:
+        return "exact"
+    if exact > 0:
+        return "alias"
+    return "retrieval" if embedded else "lexical"
+
+
+def _explain(one: Measured, top: int, stages: Stages, fit: float) -> dict[str, float]:
+    values = dict(zip(FEATURES, map(float, one.values[top]), strict=True))
+    told = {name: round(amount, 4) for name, amount in stages.pick.contributions(values).items() if amount}
+    return {**told, **({"fit": fit} if fit else {})}

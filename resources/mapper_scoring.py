@@ -1,0 +1,196 @@
+"""Scores questions in batches: evidence → stage one → the stream's rivals → stage two → answers.
+
+The model is data (``core/mapper/model.py``); how evidence is measured is ``mapper_features.py``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.mapper.evidence import FEATURES, STAGE_TWO, is_lexical
+from core.mapper.forms import EntityForms, build_forms
+from core.mapper.lexicon import Lexicon, build_lexicon
+from core.mapper.model import Logistic
+from core.mapper.question import Question, Reading, Words, read_question
+from core.ontology import Ontology
+from core.ontology.model import TEXT_TYPES
+from resources.embeddings import Embedder
+from resources.mapper_features import EntityScorer, Matrix, Spread, count_spellings
+
+BATCH = 1_000
+"""Questions of one entity that are measured at once; bounds the memory."""
+RIVALRY = 1.0
+"""How much of another field's better claim counts against a field; chosen by cross-validation."""
+Without = Collection[tuple[str, Words]]
+
+
+@dataclass
+class Measured:
+    """One question's evidence: rows are the entity's fields, columns ``FEATURES``; which hold text."""
+
+    question: Question
+    reading: Reading
+    fields: tuple[str, ...]
+    textual: tuple[bool, ...]
+    values: Matrix
+
+
+class Bench:
+    """Measures questions; keeps what is worth computing once per entity."""
+
+    def __init__(self, ontology: Ontology, embedder: Embedder | None) -> None:
+        self.ontology = ontology
+        self.embedder = embedder
+        self.lexicon: Lexicon = build_lexicon(ontology)
+        self._spreads: dict[frozenset[tuple[str, Words]], Spread] = {}
+        self._scorers: dict[tuple[str, frozenset[tuple[str, Words]]], EntityScorer] = {}
+
+    def measure(
+        self, questions: Sequence[Question], without: Callable[[Question], Without] = lambda _: ()
+    ) -> list[Measured]:
+        """Evidence per question, in order. Equal names of one entity are measured once."""
+        readings = [read_question(one, self.ontology.entity(one.entity), self.lexicon) for one in questions]
+        groups: dict[tuple[str, frozenset[tuple[str, Words]]], dict[Reading, list[int]]] = defaultdict(dict)
+        for at, (question, reading) in enumerate(zip(questions, readings, strict=True)):
+            group = groups[question.entity, frozenset(without(question))]
+            group.setdefault(reading, []).append(at)
+        self._embed_all([self._scorer(*group) for group in groups], readings)
+        found: list[Measured | None] = [None] * len(questions)
+        for (entity, left_out), members in groups.items():
+            scorer = self._scorer(entity, left_out)
+            names = tuple(field.name for field in scorer.forms.fields)
+            textual = tuple(field.type in TEXT_TYPES for field in scorer.forms.fields)
+            distinct = list(members)
+            for start in range(0, len(distinct), BATCH):
+                batch = distinct[start : start + BATCH]
+                values = scorer.measure(batch, self._similarities(scorer, batch))
+                for reading, row in zip(batch, values, strict=True):
+                    for at in members[reading]:
+                        found[at] = Measured(questions[at], reading, names, textual, row)
+        return [one for one in found if one is not None]
+
+    def known_forms(self, entity: str) -> Collection[Words]:
+        """Every spelling of the entity's fields, as words."""
+        return self._scorer(entity, frozenset()).forms.by_words
+
+    def _scorer(self, entity: str, without: frozenset[tuple[str, Words]]) -> EntityScorer:
+        key = (entity, without)
+        if key not in self._scorers:
+            self._scorers[key] = EntityScorer(
+                build_forms(self.ontology.entity(entity), self.lexicon, without),
+                self.lexicon,
+                self._spread(without),
+            )
+        return self._scorers[key]
+
+    def _spread(self, without: frozenset[tuple[str, Words]]) -> Spread:
+        if without not in self._spreads:
+            entities = self.ontology.entities.values()
+            self._spreads[without] = count_spellings(
+                build_forms(entity, self.lexicon, without) for entity in entities
+            )
+        return self._spreads[without]
+
+    def _similarities(self, scorer: EntityScorer, readings: Sequence[Reading]) -> dict[str, Matrix]:
+        if self.embedder is None:
+            return {}
+        asked = self.embedder.embed([reading.text for reading in readings])
+        told, named = self._texts(scorer.forms)
+        return {
+            "cos_text": asked @ self.embedder.embed(told).T,
+            "cos_name": asked @ self.embedder.embed(named).T,
+        }
+
+    def _texts(self, forms: EntityForms) -> tuple[list[str], list[str]]:
+        """What is embedded of an entity: each field's name, with and without its description."""
+        named = [" ".join(self.lexicon.words(field.name)) for field in forms.fields]
+        told = [f"{name}: {field.description}" for name, field in zip(named, forms.fields, strict=True)]
+        return told, named
+
+    def _embed_all(self, scorers: Sequence[EntityScorer], readings: Sequence[Reading]) -> None:
+        """Embed everything in one go: many small calls are slow."""
+        if self.embedder is None:
+            return
+        texts = [reading.text for reading in readings]
+        for scorer in scorers:
+            for part in self._texts(scorer.forms):
+                texts += part
+        self.embedder.embed(texts)
+
+
+def compute_logits(values: Matrix, stage: Logistic, columns: Sequence[str]) -> Matrix:
+    """Logits of rows whose last axis is ``columns``."""
+    at = {name: index for index, name in enumerate(columns)}
+    picked = values[..., [at[name] for name in stage.names]].astype(np.float64)
+    logits: Matrix = picked @ np.array(stage.weights) + stage.bias
+    return logits
+
+
+def squash(logits: Matrix) -> Matrix:
+    """Probabilities of logits."""
+    probabilities: Matrix = 1 / (1 + np.exp(-np.clip(logits, -50, 50)))
+    return probabilities
+
+
+def find_rivals(measured: Sequence[Measured], probabilities: Sequence[Matrix]) -> list[Matrix]:
+    """Per question and field: the highest probability any other field of the stream gives that field."""
+    streams: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    for at, one in enumerate(measured):
+        streams[one.question.system, one.question.stream, one.question.entity].append(at)
+    found: list[Matrix] = [np.zeros(0)] * len(measured)
+    for members in streams.values():
+        held = np.stack([probabilities[at] for at in members])
+        ordered = np.sort(held, axis=0)
+        top = ordered[-1]
+        second = ordered[-2] if len(members) > 1 else np.zeros_like(top)
+        alone = (held == top).sum(0) == 1
+        for row, at in enumerate(members):
+            found[at] = np.where((held[row] == top) & alone, second, top)
+            if len(members) == 1:
+                found[at] = np.zeros_like(top)
+    return found
+
+
+def rank_fields(probabilities: Matrix, rivals: Matrix) -> Matrix:
+    """Logits to rank by: a field loses where another one of the stream has the better claim to it."""
+    claims, others = to_logits(probabilities), to_logits(rivals)
+    ranked: Matrix = claims - RIVALRY * np.maximum(0, others - claims)
+    return ranked
+
+
+_CARRIED = [FEATURES.index(name) for name in STAGE_TWO[6:]]
+
+
+def build_trust_rows(
+    measured: Sequence[Measured], probabilities: Sequence[Matrix]
+) -> tuple[Matrix, list[list[int]]]:
+    """Rows of stage two about the best field, and the fields' indices per question, best first."""
+    rivals = find_rivals(measured, probabilities)
+    rows: list[Matrix] = []
+    orders: list[list[int]] = []
+    for one, held, rival in zip(measured, probabilities, rivals, strict=True):
+        ranked = rank_fields(held, rival)
+        order = np.argsort(-ranked, kind="stable")
+        top = int(order[0])
+        second = float(ranked[order[1]]) if len(order) > 1 else float(to_logits(np.zeros(1))[0])
+        first = float(to_logits(held)[top])
+        head = [first, second, first - second, float(held.sum())]
+        head += [float(rival[top]), float(rival[top] > held[top])]
+        rows.append(np.concatenate([head, one.values[top, _CARRIED]]))
+        orders.append([int(at) for at in order])
+    return np.array(rows, np.float64).reshape(len(rows), len(STAGE_TWO)), orders
+
+
+def to_logits(probabilities: Matrix) -> Matrix:
+    """Logits, kept within ±9.2 so that certainty stays comparable."""
+    logits: Matrix = np.log((probabilities + 1e-4) / (1 - probabilities + 1e-4))
+    return logits
+
+
+def lexical_columns(columns: Sequence[str], *, embedded: bool) -> tuple[str, ...]:
+    """The columns a mode may use."""
+    return tuple(name for name in columns if embedded or is_lexical(name))

@@ -1,0 +1,48 @@
+"""The shipped model is what training makes, and holds its figures on vendors it has not seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.mapper.model import load_model
+from core.ontology import Ontology
+from resources.embeddings import Embedder
+from resources.question_files import read_labels
+from resources.training import describe_labels, train_model
+
+
+@pytest.mark.timeout(900)
+def test_training_makes_the_shipped_model(
+    truth: tuple[Path, Path], ontology: Ontology, embedder: Embedder
+) -> None:
+    labels = read_labels(*truth)
+    shipped = load_model()
+    assert describe_labels(labels) == shipped.training
+    made = train_model(labels, ontology, embedder)
+    for mode in (True, False):
+        for one, other in zip(
+            (made.stages(embedded=mode).pick, made.stages(embedded=mode).trust),
+            (shipped.stages(embedded=mode).pick, shipped.stages(embedded=mode).trust),
+            strict=True,
+        ):
+            assert one.names == other.names
+            np.testing.assert_allclose(one.weights, other.weights, atol=1e-6)
+    _check_figures(made.figures)
+
+
+def test_the_shipped_figures_hold() -> None:
+    _check_figures(load_model().figures)
+
+
+def _check_figures(figures: object) -> None:
+    held = figures["embedded_full"]  # type: ignore[index]
+    assert held["top1"] >= 0.92
+    assert held["mrr"] >= 0.95
+    assert held["auto_precision"] >= 0.985
+    assert held["auto_recall"] >= 0.75
+    assert held["false_auto"] <= 0.005
+    assert held["ece"] <= 0.03
+    assert held["hard_top1"] >= 0.80
