@@ -17,6 +17,7 @@ from sqlalchemy import (
     Float,
     Integer,
     LargeBinary,
+    Numeric,
     Table,
     delete,
     insert,
@@ -95,7 +96,7 @@ def _value(column: Any, salt: str) -> Any:
         return str(uuid.uuid5(uuid.NAMESPACE_OID, salt))
     for types, value in (
         ((Integer,), 1),
-        ((Float,), 0.5),
+        ((Float, Numeric), 0.5),
         ((Boolean,), True),
         ((DateTime,), "2024-01-01T00:00:00Z"),
         ((JSONB,), Jsonb({})),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from psycopg.types.json import Jsonb
-from sqlalchemy import BigInteger, DateTime, Float, Integer, LargeBinary, inspect, select
+from sqlalchemy import BigInteger, Boolean, DateTime, Float, Integer, LargeBinary, Numeric, inspect, select
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from core.errors import ConfigError, LockBusy, UnknownName
@@ -61,7 +61,8 @@ def _value(column: Any, salt: str) -> Any:
     kinds: list[tuple[Any, Any]] = [
         (UUID, str(uuid.uuid5(uuid.NAMESPACE_OID, salt))),
         ((Integer, BigInteger), 1),
-        (Float, 0.5),
+        ((Float, Numeric), 0.5),
+        (Boolean, True),
         (DateTime, "2024-01-01T00:00:00Z"),
         (JSONB, Jsonb({})),
         (LargeBinary, b"x"),
