@@ -113,17 +113,19 @@ def _write_events(conn: Connection, work: StreamWork, load: Load, lanes: Sequenc
 
 def _select_versions(lane: Lane, *, several: bool) -> Iterator[str]:
     """A lane's records that occur once with what was known of them; then those that occur several times."""
+    records = f"SELECT *, NULL::VARCHAR AS prior FROM ({lane.sql})"
+    if lane.work.heads.known:
+        records = f"SELECT * FROM ({lane.sql}) LEFT JOIN prior USING (record_id)"
+    if not several:
+        yield records
+        return
+    repeated = "(SELECT record_id FROM keys WHERE versions > 1)"
+    yield f"SELECT * FROM ({records}) ANTI JOIN {repeated} USING (record_id)"
     yield (
-        f"SELECT * FROM ({lane.sql}) ANTI JOIN (SELECT record_id FROM keys WHERE versions > 1) "
-        "USING (record_id) LEFT JOIN prior USING (record_id)"
+        "SELECT * REPLACE (CASE WHEN code IS NULL THEN lag(content_hash, 1, prior) OVER "
+        "(PARTITION BY record_id, code IS NULL ORDER BY row) END AS prior) "
+        f"FROM (SELECT * FROM ({records}) SEMI JOIN {repeated} USING (record_id)) ORDER BY row"
     )
-    if several:
-        yield (
-            "SELECT * REPLACE (CASE WHEN code IS NULL THEN lag(content_hash, 1, prior) OVER "
-            "(PARTITION BY record_id, code IS NULL ORDER BY row) END AS prior) FROM "
-            f"(SELECT * FROM ({lane.sql}) SEMI JOIN (SELECT record_id FROM keys WHERE versions > 1) "
-            "USING (record_id) LEFT JOIN prior USING (record_id)) ORDER BY row"
-        )
 
 
 def _write_refused(conn: Connection, work: StreamWork, load: Load, lanes: Sequence[Lane]) -> int:
