@@ -56,9 +56,11 @@ def up(
     with open_mesh() as mesh:
         given = {name: value for name, value in child_environment().items() if name not in CODE_LOCATION}
         environment = given | dagster_env(mesh)
+        # `dagster dev` gives web server and daemon one code server; each by itself would start its own,
+        # the daemon a new one every minute
+        address = ["-h", host, "-p", str(port)]
         commands = {
-            "webserver": ["-m", "dagster_webserver", "-w", "workspace.yaml", "-h", host, "-p", str(port)],
-            "daemon": ["-m", "dagster._daemon", "run", "-w", "workspace.yaml"],
+            "dagster": ["-W", "ignore:Function", "-m", "dagster", "dev", "-w", "workspace.yaml", *address]
         }
         if with_sandbox:
             commands["sandbox"] = ["-m", "cli.main", "sandbox", "--port", str(mesh.settings.sandbox_port)]
