@@ -81,6 +81,7 @@ def load_litellm() -> Any:
             for callbacks in (litellm.callbacks, litellm.success_callback, litellm.failure_callback):
                 callbacks.clear()
             logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)
+            logging.getLogger("openai").setLevel(logging.WARNING)  # below, it logs whole prompts
             litellm.client_session = httpx.Client(event_hooks={"response": [_bound_response]})
         return litellm
 
