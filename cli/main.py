@@ -13,7 +13,7 @@ from pathlib import Path
 import typer
 from typer import TyperException
 
-from cli import configs, connections, demo, quarantine, reading, running, secrets, syncing, tenants
+from cli import configs, connections, demo, mapping, quarantine, reading, running, secrets, syncing, tenants
 from cli.output import errors, print_json
 from core.errors import MeshError
 
@@ -30,6 +30,7 @@ app.add_typer(connections.app, name="connection")
 app.add_typer(configs.app, name="config")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(mapping.app, name="mapping")
 for module in (syncing, reading, running, demo):
     module.register(app)
 

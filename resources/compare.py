@@ -64,7 +64,8 @@ class FieldComparison:
 class Comparison:
     """Two sets over ``records`` of ``loads`` loads (upserts; deletes have no fields).
 
-    ``refused_*``: records a set would send to quarantine; ``changed``: records that differ in any field.
+    ``refused_*``: records a set would send to quarantine; ``changed``: records that differ in any field, or
+    that one set takes and the other refuses.
     """
 
     a: MappingSet
@@ -149,7 +150,7 @@ class _Pair:
         differs = {
             target: _differ(columns_a.get(target), columns_b.get(target)) for target in self.result.fields
         }
-        anything = " OR ".join(differs.values()) or "false"
+        anything = " OR ".join([*differs.values(), "(a.code IS NULL) <> (b.code IS NULL)"])
         counted["changed"] = f"count_if({anything})"
         totals = self._query(counted)
         for name, count in totals.items():
