@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dagster import (
@@ -31,6 +31,7 @@ from resources.canonical import CanonicalReport, StreamOutcome, advance_canonica
 from resources.canonical_due import DueReplay, replay_due
 from resources.connections import list_connections
 from resources.mesh import Mesh
+from resources.news import pick_news
 from resources.registry import active_sets
 from resources.stream_facts import count_events, read_schemas
 
@@ -50,16 +51,16 @@ def consume_loads(
             mesh.db, mesh.lake, mesh.settings, mesh.ontology, mesh.specs, tenant_id, entities
         )
         totals = count_events(mesh.db, tenant_id)
-        lineage = _read_lineage(mesh, tenant_id)
     except MeshError as error:
         raise Failure(str(error), allow_retries=False) from None
     _tell_waiting(context, mesh, report)
     outcomes: list[StreamOutcome | DueReplay] = [*report.streams, *replays]
-    stopped = {one.entity for one in outcomes if one.error is not None}
-    for entity in entities:
-        if entity not in stopped:
-            yield _show(entity, report, totals.get(entity, 0), lineage.get(entity, {}))
     problems = [_say(one) for one in outcomes if one.error is not None]
+    stopped = {one.entity for one in outcomes if one.error is not None}
+    touched = {one.entity for one in outcomes if one.entity is not None}
+    good = [entity for entity in entities if entity not in stopped]
+    counts = {entity: _count(entity, report, totals.get(entity, 0)) for entity in good}
+    yield from _show(context, counts, set(good) if problems else touched, report)
     if problems:
         raise Failure("\n".join(problems), metadata={"failed": write_list(problems)}, allow_retries=False)
 
@@ -89,14 +90,11 @@ def _tell_waiting(context: AssetExecutionContext, mesh: Mesh, report: CanonicalR
             context.log.warning(f"{name}: {one.loads} loads wait, {one.reason}")
 
 
-def _show(
-    entity: str, report: CanonicalReport, total: int, lineage: ColumnSources
-) -> MaterializeResult[None]:
+def _count(entity: str, report: CanonicalReport, total: int) -> dict[str, Any]:
     streams = [one for one in report.streams if one.entity == entity]
     sums = {name: sum(getattr(one, name) for one in streams) for name in COUNTS}
-    metadata: dict[str, Any] = {
+    return {
         ROW_COUNT: total,
-        COLUMN_LINEAGE: describe_lineage(lineage),
         "new events": sums["events"] + sums["deleted"],
         "unchanged": sums["unchanged"],
         "quarantined": sums["refused"],
@@ -104,9 +102,30 @@ def _show(
         "loads": sums["loads"],
         "seconds": round(sum(one.seconds for one in streams), 3),
     }
-    if streams:
-        metadata[BY_STREAM] = MetadataValue.table([_write_stream(one) for one in streams], _BY_STREAM)
-    return MaterializeResult(asset_key=AssetKey(canonical_key(entity)), metadata=metadata)
+
+
+def _show(
+    context: AssetExecutionContext,
+    counts: Mapping[str, dict[str, Any]],
+    touched: set[str],
+    report: CanonicalReport,
+) -> Iterator[MaterializeResult[None]]:
+    """Tell the counts of every entity, and materialize those with news."""
+    mesh: Mesh = context.resources.mesh
+    keys = {entity: AssetKey(canonical_key(entity)) for entity in counts}
+    for entity, facts in counts.items():
+        mesh.tell(context.partition_key, keys[entity].path, facts)
+    news = pick_news(context, {key: entity in touched for entity, key in keys.items()})
+    lineage = _read_lineage(mesh, context.partition_key) if news else {}
+    for entity, key in keys.items():
+        if key in news:
+            streams = [_write_stream(one) for one in report.streams if one.entity == entity]
+            metadata = {
+                **counts[entity],
+                COLUMN_LINEAGE: describe_lineage(lineage.get(entity, {})),
+                **({BY_STREAM: MetadataValue.table(streams, _BY_STREAM)} if streams else {}),
+            }
+            yield MaterializeResult(asset_key=key, metadata=metadata)
 
 
 def _write_stream(one: StreamOutcome) -> TableRecord:

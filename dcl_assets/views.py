@@ -28,6 +28,7 @@ from resources.asset_metadata import (
     describe_view_columns,
 )
 from resources.mesh import Mesh
+from resources.news import pick_news
 from resources.partitions import TENANTS
 
 
@@ -83,16 +84,22 @@ def _advance(
         report = advance_views(mesh.db, mesh.settings, mesh.ontology, context.partition_key, names)
     except MeshError as error:
         raise Failure(str(error), allow_retries=False) from None
-    for key, entity in chosen.items():
-        entry = report.views[entity.name]
-        metadata: dict[str, Any] = {
+    entries = {key: report.views[entity.name] for key, entity in chosen.items()}
+    news = pick_news(context, {key: bool(one.new_events) or one.rebuilt for key, one in entries.items()})
+    for key, entry in entries.items():
+        counts = {
             ROW_COUNT: entry.rows,
-            COLUMN_LINEAGE: describe_lineage(view_lineage(entity)),
             "new events": entry.new_events,
             "deletes": entry.deletes,
             "unfit values": entry.unfit,
-            "rebuilt": entry.rebuilt,
             "seconds": round(entry.seconds, 3),
-            "file": MetadataValue.path(report.path),
         }
-        yield MaterializeResult(asset_key=key, metadata=metadata)
+        mesh.tell(context.partition_key, key.path, counts)
+        if key in news:
+            metadata: dict[str, Any] = {
+                **counts,
+                COLUMN_LINEAGE: describe_lineage(view_lineage(chosen[key])),
+                "rebuilt": entry.rebuilt,
+                "file": MetadataValue.path(report.path),
+            }
+            yield MaterializeResult(asset_key=key, metadata=metadata)

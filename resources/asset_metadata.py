@@ -22,6 +22,8 @@ from core.ontology import CanonicalField, Entity
 from core.schema import TableSchema
 from core.view_layout import list_columns
 
+SHORT = 300
+"""Characters of a list that is shown as one text."""
 COLUMN_SCHEMA = "dagster/column_schema"
 COLUMN_LINEAGE = "dagster/column_lineage"
 ROW_COUNT = "dagster/row_count"
@@ -110,8 +112,12 @@ def write_table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> Metada
 
 
 def write_list(items: Iterable[str], nothing: str = "none") -> MetadataValue:
-    """A markdown list."""
-    return MetadataValue.md("\n".join(f"- {_escape(item)}" for item in items) or nothing)
+    """A list: as text while it is short, for the UI shows markdown only when asked."""
+    listed = list(items)
+    text = "; ".join(listed) or nothing
+    if len(text) <= SHORT:
+        return MetadataValue.text(text)
+    return MetadataValue.md("\n".join(f"- {_escape(item)}" for item in listed))
 
 
 def _write_row(cells: Sequence[Any]) -> str:

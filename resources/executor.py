@@ -2,7 +2,8 @@
 
 Connectors that wait for the network overlap without a process each. A step works from what has landed
 in the lake and in Postgres, never from a value handed over by another step, so **a failed step does not
-stop its dependents**: the others' data flows on to the views, and the run as a whole still fails.
+stop its dependents**: the others' data flows on to the views, and the run as a whole still fails. Nor does
+an asset that a step leaves out because nothing about it is new.
 How one step runs is Dagster's own code; this room only holds the threads.
 """
 
@@ -218,16 +219,20 @@ class Conductor:
             ended = ended or time.monotonic() >= until
 
     def _note(self, event: DagsterEvent) -> None:
-        """Tell Dagster's state machine, which must not hear of a failure: it would stop dependents."""
-        if not event.is_step_failure:
-            self._active.handle_event(event)
-            return
-        key = cast(str, event.step_key)
-        for output in self._active.get_step_by_key(key).step_outputs:
-            if not output.is_dynamic:
-                self._active.mark_step_produced_output(StepOutputHandle(key, output.name))
-        self._active.mark_success(key)
-        self._pools.free_step(key)
+        """Tell Dagster's state machine that a step which ended has produced all its outputs.
+
+        It must not hear of a failure, nor of an output left out: either would keep dependents from running.
+        """
+        if event.is_step_success or event.is_step_failure:
+            key = cast(str, event.step_key)
+            for output in self._active.get_step_by_key(key).step_outputs:
+                if not output.is_dynamic:
+                    self._active.mark_step_produced_output(StepOutputHandle(key, output.name))
+            if event.is_step_failure:
+                self._active.mark_success(key)
+                self._pools.free_step(key)
+                return
+        self._active.handle_event(event)
 
     def _end(self, said: Ended) -> Iterator[DagsterEvent]:
         if said.error is None and not said.settled:

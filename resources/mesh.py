@@ -6,7 +6,7 @@ Every step of a run shares one; it is safe to use from several threads and close
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -33,6 +33,7 @@ class Mesh:
         self._lock = threading.RLock()
         self._opened: dict[str, Any] = {} if database is None else {"db": database}
         self._borrowed = database is not None
+        self._told: dict[str, dict[tuple[str, ...], Mapping[str, Any]]] = {}
 
     def _open(self, name: str, open_: Callable[[], T]) -> T:
         with self._lock:
@@ -44,6 +45,16 @@ class Mesh:
         """Use these instead of what would be opened, by property name."""
         with self._lock:
             self._opened.update(opened)
+
+    def tell(self, tenant_id: str, asset: Sequence[str], facts: Mapping[str, Any]) -> None:
+        """Leave a word about an asset for whoever runs the steps in this process."""
+        with self._lock:
+            self._told.setdefault(tenant_id, {})[tuple(asset)] = facts
+
+    def take_told(self, tenant_id: str) -> dict[tuple[str, ...], Mapping[str, Any]]:
+        """What was told of a tenant's assets since this was last asked."""
+        with self._lock:
+            return self._told.pop(tenant_id, {})
 
     @property
     def db(self) -> Database:

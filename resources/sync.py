@@ -60,8 +60,9 @@ def run_sync(
     with _alone(mesh, instance, tenant_id):
         started = time.monotonic()
         run = create_command_run(instance, job, tenant_id, selection, select_checks(selection))
+        mesh.take_told(tenant_id)
         events = execute_command_run(instance, job, run, progress)
-    return read_result(tenant_id, run.run_id, events, time.monotonic() - started)
+    return read_result(tenant_id, run.run_id, events, time.monotonic() - started, mesh.take_told(tenant_id))
 
 
 def choose_connections(

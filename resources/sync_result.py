@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from dagster import DagsterEvent, DagsterEventType, TableMetadataValue
@@ -59,9 +60,15 @@ class SyncResult:
         return sum(getattr(stream, name) for stream in self.streams)
 
 
-def read_result(tenant_id: str, run_id: str, events: Iterable[DagsterEvent], seconds: float) -> SyncResult:
-    """Sum up a run's events."""
-    shown: dict[tuple[str, ...], dict[str, Any]] = {}
+def read_result(
+    tenant_id: str,
+    run_id: str,
+    events: Iterable[DagsterEvent],
+    seconds: float,
+    told: Mapping[tuple[str, ...], Mapping[str, Any]] = MappingProxyType({}),
+) -> SyncResult:
+    """Sum up a run's events; ``told`` are facts of assets without news, which have no event."""
+    shown: dict[tuple[str, ...], dict[str, Any]] = {path: dict(facts) for path, facts in told.items()}
     failures: dict[str, str] = {}
     errors: dict[tuple[str, str], str] = {}
     seconds_of: dict[str, float] = {}

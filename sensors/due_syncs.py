@@ -22,7 +22,7 @@ from resources.partitions import TENANT_TAG, add_partition
 from sensors.busy_tenants import find_busy_tenants
 
 if TYPE_CHECKING:
-    from resources.connections import Connection
+    pass
 
 EVERY_S = 30
 RUNS_A_TICK = 20
@@ -67,18 +67,16 @@ def _request(context: SensorEvaluationContext) -> Iterator[RunRequest]:
         if record_request(mesh.db, tenant_id, run_key, [one.connector for one in chosen]):
             add_partition(context.instance, tenant_id)
             keys = select_assets(mesh.specs[one.connector] for one in chosen) & known
-            yield _build_request(tenant_id, run_key, chosen, sorted(keys))
+            yield _build_request(tenant_id, run_key, sorted(keys))
 
 
-def _build_request(
-    tenant_id: str, run_key: str, chosen: "Sequence[Connection]", keys: Sequence[AssetKey]
-) -> RunRequest:
+def _build_request(tenant_id: str, run_key: str, keys: Sequence[AssetKey]) -> RunRequest:
     from resources.sync import select_checks
 
     return RunRequest(
         run_key=f"{tenant_id}/{run_key}",
         partition_key=tenant_id,
-        tags={TENANT_TAG: tenant_id, "aos/connectors": ",".join(one.connector for one in chosen)[:255]},
+        tags={TENANT_TAG: tenant_id},
         asset_selection=list(keys),
         asset_check_keys=sorted(select_checks(keys)),
     )

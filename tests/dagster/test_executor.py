@@ -158,6 +158,17 @@ def test_good_outputs_of_a_failing_step_are_materialized(instance: DagsterInstan
     assert [key.to_user_string() for key in materialized if key] == ["contacts", "canonical"]
 
 
+def test_an_asset_left_out_skips_nobody(instance: DagsterInstance) -> None:
+    @multi_asset(specs=[AssetSpec("contacts"), AssetSpec("deals")], can_subset=True)
+    def source() -> Iterator[MaterializeResult[None]]:
+        yield MaterializeResult(asset_key="contacts")
+
+    ran: list[str] = []
+    run = Run(instance, source, step("views", lambda: ran.append("views"), deps=("deals", "contacts")))
+    assert run.status == DagsterRunStatus.SUCCESS
+    assert ran == ["views"]
+
+
 def test_retries_wait_and_then_give_up(instance: DagsterInstance) -> None:
     attempts: list[float] = []
 
