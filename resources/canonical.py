@@ -250,8 +250,8 @@ def explain_failure(tenant_id: str, mapping_set: MappingSet) -> Iterator[None]:
         raise MappingRefused(
             f"mapping set {mapping_set.number} cannot be applied",
             where=where,
-            found=type(error).__name__,
-            remedy="See the cause in the log",
+            found=_quote_planning(error),
+            remedy="Publish a mapping set that can, or activate the one before",
         ) from error
     except (psycopg.Error, SQLAlchemyError) as error:
         cause = error if isinstance(error, psycopg.Error) else getattr(error, "orig", None)
@@ -261,3 +261,12 @@ def explain_failure(tenant_id: str, mapping_set: MappingSet) -> Iterator[None]:
             where=where,
             found=getattr(diagnosis, "message_primary", None) or type(error).__name__,
         ) from error
+
+
+def _quote_planning(error: duckdb.Error) -> str:
+    """What DuckDB says about the query; what it says about values stays out, it may be a customer's data."""
+    import duckdb
+
+    planning = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
+    first = str(error).splitlines()[0][:200]
+    return first if isinstance(error, (*planning, duckdb.NotImplementedException)) else type(error).__name__

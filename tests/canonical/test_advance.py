@@ -283,3 +283,13 @@ def test_streams_of_one_entity_keep_apart(stage: Stage) -> None:
     for connector in ("shop", "till"):
         stage.land([{"id": "1", "name": "Ada"}], connector=connector)
     assert counts(stage.advance()) == [(1, 0, 1, 0, 0)] * 2
+
+
+def test_a_set_that_cannot_run_says_why_and_quotes_no_data(stage: Stage) -> None:
+    broken = FieldMapping("phone", ("name",), "json_path", {"path": "$["})
+    stage.publish([*MAPPINGS, broken])
+    stage.land([{"id": "1", "name": '{"secret": 1}'}])
+    (error,) = stage.advance().errors
+    assert "cannot be applied" in str(error)
+    assert "secret" not in str(error)
+    assert stage.query("SELECT consumed_at FROM loads") == [(None,)]
