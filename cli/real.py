@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.output import console, print_table, say
+from cli.output import print_table, say
 from cli.services import find_spec, open_mesh
 from cli.syncing import quiet_dagster, sync_tenant
 
@@ -35,45 +36,40 @@ QUESTIONS = {
 
 def demo_real(folder: Path) -> list[SyncResult]:
     """Connect the real input, sync its tenants, and show what came of it. Safe to repeat."""
-    import os
-
     from cli.demo import show_demo
     from resources.query import run_query
     from sandbox.real import TENANTS
 
     with open_mesh() as mesh, quiet_dagster():
-        paths = connect_real(mesh, folder)
+        connect_real(mesh, folder)
         results = [sync_tenant(mesh, tenant, None, show=True) for tenant in TENANTS]
         show_demo(mesh, results)
         for (tenant, question), sql in QUESTIONS.items():
             answer = run_query(mesh.settings, tenant, sql)
             print_table(f"{tenant}: {question}", answer.columns, answer.rows)
-    say("")
-    say("Other commands find the connectors of the real input after")
-    console.print(f"export AOS_CONFIG_PATHS={os.pathsep.join(paths)}", soft_wrap=True, markup=False)
     return results
 
 
-def connect_real(mesh: Mesh, folder: Path) -> list[str]:
-    """Make the tenants and connections of the real input where they are missing, and let ``mesh`` know them.
+def connect_real(mesh: Mesh, folder: Path) -> None:
+    """Make the tenants and connections of the real input where they are missing.
 
-    Returns the config folders they need (for ``AOS_CONFIG_PATHS``). Raises ConfigError for a folder that
-    lacks a part of the input.
+    Their configs go to ``<home>/connector_configs``, where every command and the Dagster code location
+    find them. Raises ConfigError for a folder that lacks a part of the input.
     """
     from core.config_reader import load_configs
     from resources.tenants import add_tenant, list_tenants
     from sandbox.real import CONFIGS, TENANTS, prepare_real
 
     wanted = prepare_real(folder, mesh.db.sample_url(), mesh.settings.home / "real")
-    paths = list(dict.fromkeys([*mesh.settings.config_paths, CONFIGS]))
-    mesh.offer(configs=load_configs(paths))
+    own = mesh.settings.home / "connector_configs"
+    shutil.copytree(CONFIGS, own, dirs_exist_ok=True)
+    mesh.offer(configs=load_configs(list(dict.fromkeys([*mesh.settings.config_paths, own]))))
     known = {tenant.tenant_id for tenant in list_tenants(mesh.db)}
     for tenant, title in TENANTS.items():
         if tenant not in known:
             add_tenant(mesh.db, tenant, title, mesh.settings.actor)
     added = sum(_connect(mesh, one) for one in wanted)
     say(f"{len(TENANTS)} tenants, {added} connections added." if added else "All connections are in place.")
-    return [str(path) for path in paths]
 
 
 def _connect(mesh: Mesh, wanted: RealConnection) -> bool:

@@ -53,7 +53,8 @@ class Settings(BaseSettings):
     )
     config_paths: Annotated[tuple[Path, ...], NoDecode] = Field(
         default_factory=lambda: (project_root() / "connector_configs",),
-        description="Folders of connector configs, separated like `PATH`.",
+        description="Folders of connector configs, separated like `PATH`. Default: the shipped ones and "
+        "`<home>/connector_configs`.",
     )
     master_key: SecretStr | None = Field(
         default=None, description="Base64 of the 32 bytes that encrypt credentials; wins over the key file."
@@ -74,6 +75,9 @@ class Settings(BaseSettings):
     )
     auto_apply_confidence: float = Field(
         default=0.85, ge=0, le=1, description="Mappings at least this sure apply by themselves."
+    )
+    mapper_enabled: bool = Field(
+        default=True, description="Whether a sync proposes mappings for the fields that have none."
     )
     review_confidence: float = Field(
         default=0.60, ge=0, le=1, description="Mappings at least this sure go to review with a proposal."
@@ -131,8 +135,11 @@ class Settings(BaseSettings):
         for name in ("warehouse_dir", "master_key_file"):
             base = home if name not in self.model_fields_set else Path.cwd()
             object.__setattr__(self, name, (base / getattr(self, name).expanduser()).resolve())
-        paths = tuple(path.expanduser().resolve() for path in self.config_paths)
-        object.__setattr__(self, "config_paths", paths)
+        paths = [path.expanduser().resolve() for path in self.config_paths]
+        own = home / "connector_configs"
+        if "config_paths" not in self.model_fields_set and own.is_dir():
+            paths.append(own)
+        object.__setattr__(self, "config_paths", tuple(paths))
         if self.review_confidence > self.auto_apply_confidence:
             raise ValueError("review_confidence must not be above auto_apply_confidence")
         if self.llm_model and None in (self.llm_price_in_usd_per_1m, self.llm_price_out_usd_per_1m):

@@ -10,6 +10,7 @@ from cli.real import connect_real
 from resources.connections import list_connections
 from resources.loads import count_quarantine, list_unconsumed
 from resources.mesh import Mesh
+from resources.settings import load_settings
 from resources.sync_result import SyncResult
 from sandbox.real import TENANTS
 from tests.real.conftest import Sync
@@ -92,9 +93,9 @@ def test_a_second_sync_takes_nothing_twice(synced: dict[str, SyncResult], mesh: 
 
 def test_connecting_again_changes_nothing(synced: dict[str, SyncResult], mesh: Mesh, rows: Path) -> None:
     before = {tenant: list_connections(mesh.db, tenant) for tenant in TENANTS}
-    paths = connect_real(mesh, rows)  # the folder of rows itself will do
+    connect_real(mesh, rows)  # the folder of rows itself will do
     assert {tenant: list_connections(mesh.db, tenant) for tenant in TENANTS} == before
-    assert [Path(path).name for path in paths] == ["connector_configs", "real_configs"]
+    assert load_settings(home=mesh.settings.home).config_paths[-1] == mesh.settings.home / "connector_configs"
 
 
 def _has_entity(mesh: Mesh, connector: str, stream: str) -> bool:
