@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import mapping_canary, mapping_migrate, mapping_sets
+from cli import (
+    mapping_canary,
+    mapping_decide,
+    mapping_explain,
+    mapping_migrate,
+    mapping_model,
+    mapping_review,
+    mapping_sets,
+)
 from cli.mapping_common import (
     Connector,
     Stream,
@@ -27,7 +35,15 @@ if TYPE_CHECKING:
     from resources.audit import AuditEntry
 
 app = typer.Typer(help="Mapping sets: look, decide, publish, try, roll back.", no_args_is_help=True)
-for module in (mapping_sets, mapping_canary, mapping_migrate):
+for module in (
+    mapping_review,
+    mapping_decide,
+    mapping_explain,
+    mapping_model,
+    mapping_sets,
+    mapping_canary,
+    mapping_migrate,
+):
     module.register(app)
 
 SetName = Annotated[str, typer.Option("--set", help="active, a number, global or global:NUMBER.")]

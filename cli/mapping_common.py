@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -54,6 +55,17 @@ def find_set(mesh: Mesh, tenant: str, key: StreamKey, name: str) -> MappingSet:
         )
     with open_scope(mesh.db, tenant) as conn:
         return read_numbered(conn, owner, key, int(number))
+
+
+def read_arg(text: str) -> tuple[str, Any]:
+    """``key=value`` of an option; the value is JSON, else text."""
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise FixInput("an argument is key=value", found=repr(text))
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def describe_set(one: MappingSet) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -19,6 +18,7 @@ from cli.mapping_common import (
     bring_into_effect,
     check_tenant,
     find_set,
+    read_arg,
     show_change,
     show_replays,
 )
@@ -99,20 +99,10 @@ def _build_mapping(
     chosen = transform or (before.transform if before else usual_transform(field))
     same = before is not None and chosen == before.transform
     kept = before.args if before is not None and same else {}
-    read = kept | dict(map(_read_arg, args or ()))
+    read = kept | dict(map(read_arg, args or ()))
     given = tuple(sources) if sources else (before.sources if before and chosen != "constant" else ())
     # the closed list is checked when the set is published; the cast only tells the type checker
     return FieldMapping(target, given, cast(Transform, chosen), read, 1.0, STEWARD)
-
-
-def _read_arg(text: str) -> tuple[str, Any]:
-    name, sign, value = text.partition("=")
-    if not sign or not name:
-        raise FixInput("an argument is key=value", found=repr(text))
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
 
 
 def publish(

@@ -1,0 +1,93 @@
+"""``aos mapping approve|reject``: deciding on proposals from a script."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.mapping_common import (
+    Connector,
+    Reason,
+    Stream,
+    User,
+    bring_into_effect,
+    check_tenant,
+    read_arg,
+    show_change,
+)
+from cli.output import Json, print_json, say
+from cli.services import open_mesh
+from core.errors import FixInput
+from core.names import join_name
+
+if TYPE_CHECKING:
+    from resources.approvals import Choice
+
+Tenant = Annotated[str, typer.Argument(metavar="TENANT")]
+Fields = Annotated[list[str], typer.Argument(metavar="FIELD...", help="Source fields with a proposal.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's commands to ``aos mapping``."""
+    app.command("approve")(approve)
+    app.command("reject")(reject)
+
+
+def approve(
+    tenant: Tenant,
+    connector: Connector,
+    stream: Stream,
+    fields: Fields,
+    target: Annotated[str | None, typer.Option(help="Another canonical field than the proposed.")] = None,
+    transform: Annotated[str | None, typer.Option(help="One of the closed list.")] = None,
+    arg: Annotated[list[str] | None, typer.Option(help="key=value; may be repeated.")] = None,
+    overrule: Annotated[bool, typer.Option("--overrule", help="Earlier decisions give way.")] = False,
+    user: User = None,
+    reason: Reason = "approved",
+    as_json: Json = False,
+) -> None:
+    """Accept proposals: one new set with all these fields, published, and its history replayed."""
+    from resources.approvals import Choice, approve_fields
+    from resources.set_changes import Change
+
+    if len(fields) > 1 and (target or transform or arg):
+        raise FixInput("a target, transform or argument is for one field", found=f"{len(fields)} fields")
+    args = dict(map(read_arg, arg)) if arg else None
+    choices: list[Choice] = [Choice(one, target, transform, args) for one in fields]
+    with open_mesh() as mesh:
+        check_tenant(mesh, tenant)
+        key, actor = (connector, stream), user or mesh.settings.actor
+        before, after = approve_fields(
+            mesh.db, mesh.ontology, tenant, key, choices, actor, reason, overrule=overrule
+        )
+        replays = bring_into_effect(mesh, tenant, [key], actor)
+    show_change(Change(before, after), replays, as_json=as_json)
+
+
+def reject(
+    tenant: Tenant,
+    connector: Connector,
+    stream: Stream,
+    fields: Fields,
+    no_counterpart: Annotated[
+        bool, typer.Option("--no-counterpart", help="And no canonical field fits at all.")
+    ] = False,
+    user: User = None,
+    reason: Reason = "rejected",
+    as_json: Json = False,
+) -> None:
+    """Refuse proposals; they are not made again."""
+    from resources.proposals import read_proposal, reject_proposal
+
+    with open_mesh() as mesh:
+        check_tenant(mesh, tenant)
+        key, actor = (connector, stream), user or mesh.settings.actor
+        for one in fields:
+            read_proposal(mesh.db, tenant, key, one)
+        for one in fields:
+            reject_proposal(mesh.db, tenant, key, one, actor, reason, no_counterpart=no_counterpart)
+    if as_json:
+        print_json({"rejected": fields, "no_counterpart": no_counterpart})
+    else:
+        say(f"{join_name(*key)}: rejected {', '.join(fields)}")

@@ -1,0 +1,160 @@
+"""A steward decides: in the terminal, from a script, all at once; contradictions are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from core.errors import FixInput, MappingRefused, UnknownName
+from core.mapper.proposal import Proposal
+from core.mapping import Transform
+from resources.proposals import list_proposals, save_proposals
+from tests.mapping_life.conftest import KEY, Steward, people
+
+PROPOSED = [
+    ("web", "website", 0.95),
+    ("site", "website", 0.91),
+    ("mail", "description", 0.8),
+    ("size", "employee_count", 0.7),
+    ("colour", None, 0.4),
+]
+
+
+def propose(field: str, target: str | None, sure: float, **facts: Any) -> Proposal:
+    transform: Transform = "cast" if target == "employee_count" else "direct"
+    others = [name for name in (target, "phone", "industry") if name]
+    given: dict[str, Any] = {"evidence": {"exact_last": 2.5, "cos_name": -0.7}, "remarks": ("rare",)} | facts
+    candidates = tuple((name, sure / n) for n, name in enumerate(others, 1))
+    return Proposal(*KEY, field, "account", target, transform, {}, sure, "lexical", candidates, **given)
+
+
+@pytest.fixture
+def place(steward: Steward) -> tuple[str, str, str]:
+    rows = [{**row, "size": "7", "mail": "m"} for row in people(3)]
+    steward.stage.land(rows)
+    steward.stage.advance()
+    with steward.mesh.db.tenant(steward.tenant) as conn:
+        for one in PROPOSED:
+            save_proposals(conn, steward.tenant, [propose(*one)])
+    return steward.tenant, *KEY
+
+
+def statuses(steward: Steward) -> dict[str, str]:
+    return {one.field: one.status for one in list_proposals(steward.mesh.db, steward.tenant)}
+
+
+def mapped(steward: Steward) -> dict[str, list[str]]:
+    found = steward.json("show", steward.tenant, *KEY)["mappings"]
+    return {one["target"]: one["sources"] for one in found}
+
+
+def test_a_review_in_the_terminal(steward: Steward, place: tuple[str, str, str]) -> None:
+    # accept, skip, take the second candidate, name another (after a slip), reject
+    keys = "a\ns\n2\ne\nemploye_count\ne\nemployee_count\nr\n"
+    done = steward.run("review", place[0], "--user", "eve", "--reason", "weekly", keys=keys)
+    assert done.exit_code == 0, done.exception
+    for said in (
+        "1 of 5",
+        "account.website",
+        "0.95 sure",
+        "the name is a known spelling",
+        "rare",
+        "employee_count",
+    ):
+        assert said in done.output
+    assert "3 approved, 1 rejected, 1 left for later" in done.output
+    assert steward.number() == 2  # one set with all of them
+    assert mapped(steward) | {"website": ["web"], "phone": ["mail"], "employee_count": ["size"]} == mapped(
+        steward
+    )
+    assert statuses(steward) == {
+        "web": "approved", "site": "pending", "mail": "approved", "size": "approved", "colour": "rejected",
+    }  # fmt: skip
+    assert steward.state()["1"]["employee_count"] == 7
+    approved = [one for one in steward.json("history", *place) if one["action"] == "mapping_set.published"]
+    assert (approved[0]["by"], approved[0]["reason"]) == ("eve", "weekly")
+
+
+def test_quitting_publishes_what_was_accepted(steward: Steward, place: tuple[str, str, str]) -> None:
+    done = steward.run("review", place[0], keys="a\nnonsense\nq\n")
+    assert "1 approved, 0 rejected, 4 left" in done.output
+    assert mapped(steward)["website"] == ["web"]
+
+
+def test_a_review_cut_off_publishes_nothing(steward: Steward, place: tuple[str, str, str]) -> None:
+    assert steward.run("review", place[0], keys="a\n").exit_code != 0
+    assert steward.number() == 1
+    assert set(statuses(steward).values()) == {"pending"}
+
+
+def test_two_fields_for_one_target_stay_pending(steward: Steward, place: tuple[str, str, str]) -> None:
+    done = steward.run("review", place[0], keys="a\na\nq\n")
+    assert "several fields for one target" in done.output
+    assert steward.number() == 1
+
+
+def test_bulk_acceptance_above_a_bound(steward: Steward, place: tuple[str, str, str]) -> None:
+    done = steward.json("review", place[0], "--accept-above", "0.7")
+    assert (done["pending"], done["approved"]) == (5, 2)
+    assert sorted(done["published"][0]["fields"]) == ["mail", "size"]
+    assert len([one for one in done["left"] if "several fields for one target" in one]) == 2
+    assert statuses(steward)["web"] == "pending"
+    assert steward.json("review", place[0], "--accept-above", "0.9")["approved"] == 0
+
+
+def test_deciding_from_a_script(steward: Steward, place: tuple[str, str, str]) -> None:
+    listed = steward.json("review", place[0])
+    assert [(one["field"], one["candidates"][0]["field"]) for one in listed[:2]] == [
+        ("web", "website"),
+        ("site", "website"),
+    ]
+    done = steward.json("approve", *place, "web", "mail", "--user", "eve", "--reason", "obvious")
+    assert done["after"]["number"] == 2
+    assert done["replays"][0]["outcome"]["upserts"] == 3
+    steward.json("reject", *place, "colour", "--no-counterpart")
+    explained = steward.json("explain", *place, "web")
+    assert (explained["proposal"]["status"], explained["proposal"]["decided_by"]) == ("approved", "eve")
+    assert explained["mapped"][0]["target"] == "website"
+    assert "website ←" in steward.run("explain", *place, "web").output
+    assert "maps it: name" in steward.run("explain", *place, "name").output  # mapped without a proposal
+
+
+CONTRADICTIONS = [
+    (("site",), "'website' is filled already", MappingRefused),
+    (("size", "mail", "--target", "phone"), "is for one field", FixInput),
+    (("web", "--target", "phone"), "decided otherwise before", MappingRefused),
+    (("colour",), "nothing is proposed", MappingRefused),
+    (("nothing",), "no proposal for", UnknownName),
+    (("size", "--target", "employes"), "has no field", UnknownName),
+    (("size", "--transform", "eval"), "there is no transform", MappingRefused),
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "kind"), CONTRADICTIONS, ids=[" ".join(w) for w, _, _ in CONTRADICTIONS]
+)
+def test_contradictions_are_refused(
+    steward: Steward, place: tuple[str, str, str], words: tuple[str, ...], said: str, kind: type[Exception]
+) -> None:
+    steward.json("approve", *place, "web")
+    refused = steward.refused("approve", *place, *words)
+    assert isinstance(refused, kind)
+    assert said in str(refused)
+    assert steward.number() == 2
+
+
+def test_overruling_moves_the_field(steward: Steward, place: tuple[str, str, str]) -> None:
+    steward.json("approve", *place, "web")
+    steward.json("approve", *place, "web", "--target", "phone", "--overrule")
+    assert mapped(steward)["phone"] == ["web"]
+    assert "website" not in mapped(steward)
+    steward.json("reject", *place, "size")
+    assert "rejected before" in str(steward.refused("approve", *place, "size"))
+    steward.json("approve", *place, "size", "--overrule")
+    assert statuses(steward)["size"] == "approved"
+
+
+def test_nothing_pending(steward: Steward) -> None:
+    assert "Nothing is pending" in steward.run("review", steward.tenant).output
+    assert isinstance(steward.refused("explain", steward.tenant, *KEY, "xyz"), UnknownName)
