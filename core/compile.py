@@ -13,19 +13,18 @@ from dataclasses import dataclass
 from core.columns import DELETED, ROW
 from core.connector import Deletion, FlagDeletion
 from core.errors import MappingRefused
-from core.json_sql import has_nul, join_members, write_key, write_string
+from core.json_sql import join_members, write_key, write_string
 from core.load_columns import LoadColumns
-from core.mapping import FieldMapping, MappingSet
+from core.mapped_fields import MappedField, compile_field, write_flags, write_refusal
+from core.mapping import MappingSet
 from core.names import Path, join_name, parse_path, quote_literal
-from core.ontology.model import CanonicalField, Entity
-from core.transforms_sql import FieldSql, Step, compile_transform, list_consumed
-from core.typed_sql import is_blank, trim
+from core.ontology.model import Entity
+from core.transforms_sql import list_consumed
+from core.typed_sql import trim
 from core.unknown_sql import compile_record, compile_unknown
 
 HASH_DIGITS = 32
 """Hex digits kept of a SHA-256: 128 bits tell versions of one record apart."""
-FOUND_MAX = 80
-"""Characters of a refused value that its reason quotes."""
 
 
 @dataclass(frozen=True)
@@ -49,44 +48,6 @@ class Projection:
     keys: str
 
 
-@dataclass(frozen=True)
-class _Field:
-    """A mapped field and the columns its steps have in the query."""
-
-    number: int
-    mapping: FieldMapping
-    canonical: CanonicalField
-    sql: FieldSql
-
-    @property
-    def text(self) -> str:
-        return f"t{self.number}"
-
-    @property
-    def aside(self) -> str:
-        return f"k{self.number}"
-
-    @property
-    def instant(self) -> str:
-        return f"i{self.number}"
-
-    @property
-    def value(self) -> str:
-        return f"v{self.number}"
-
-    @property
-    def missing(self) -> str:
-        return f"m{self.number}"
-
-    @property
-    def misfit(self) -> str:
-        return f"b{self.number}"
-
-    @property
-    def is_required(self) -> bool:
-        return self.canonical.required and self.mapping.transform != "constant"
-
-
 def compile_projection(
     mapping_set: MappingSet,
     entity: Entity,
@@ -102,7 +63,7 @@ def compile_projection(
     entity does not have, or that leaves a required field without a source.
     """
     fields, layers = _build_layers(mapping_set, entity, columns, primary_key, deletion)
-    refusal = _write_refusal(fields, primary_key)
+    refusal = write_refusal(fields, primary_key)
     layers.append([*_OUTPUT, *refusal, f"{_write_hash(entity)} AS content_hash"])
     return Projection(_stack(layers, source), _compile_keys(columns, primary_key, source))
 
@@ -150,7 +111,7 @@ def compile_values(
         for f in fields
     ]
     names = [name for one in made for name in (one.value, one.missing, one.misfit) if name is not None]
-    code = _write_refusal(fields, primary_key)[0]
+    code = write_refusal(fields, primary_key)[0]
     return Values(_stack([*layers, ["row", "record_id", "op", *names, code]], source), tuple(made))
 
 
@@ -160,11 +121,11 @@ def _build_layers(
     columns: Sequence[str],
     primary_key: Sequence[str],
     deletion: Deletion | None,
-) -> tuple[list[_Field], list[list[str]]]:
+) -> tuple[list[MappedField], list[list[str]]]:
     """The mapped fields, and the queries over each other that compute them, up to the last but one."""
     _check_targets(mapping_set, entity)
     load = LoadColumns(columns)
-    fields = [_compile_field(n, m, entity, load) for n, m in enumerate(mapping_set.mappings)]
+    fields = [compile_field(n, m, entity, load) for n, m in enumerate(mapping_set.mappings)]
     fields.sort(key=lambda field: field.canonical.name)  # one order, whatever order the set has
     texts = [
         f"{_write_key([load.read(path) for path in primary_key])} AS record_id",
@@ -180,7 +141,7 @@ def _build_layers(
         ["row", *texts],
         ["*", *(f"{f.sql.instant} AS {f.instant}" for f in fields if f.sql.instant)],
         ["*", *(f"{f.sql.value} AS {f.value}" for f in fields)],
-        ["*", *_write_data(fields), *(flag for f in fields for flag in _write_flags(f))],
+        ["*", *_write_data(fields), *(flag for f in fields for flag in write_flags(f))],
     ]
     return fields, layers
 
@@ -223,12 +184,6 @@ def _check_targets(mapping_set: MappingSet, entity: Entity) -> None:
         )
 
 
-def _compile_field(number: int, mapping: FieldMapping, entity: Entity, load: LoadColumns) -> _Field:
-    canonical = entity.fields[mapping.target]
-    names = (f"t{number}", f"k{number}", f"i{number}")
-    return _Field(number, mapping, canonical, compile_transform(Step(mapping, canonical, load, *names)))
-
-
 def _list_consumed(
     mapping_set: MappingSet, primary_key: Sequence[str], deletion: Deletion | None
 ) -> list[Path]:
@@ -257,57 +212,9 @@ def _write_op(load: LoadColumns, deletion: Deletion | None) -> str:
     return f"CASE WHEN tombstone OR {flagged} THEN 'delete' ELSE 'upsert' END"
 
 
-def _write_data(fields: Sequence[_Field]) -> list[str]:
+def _write_data(fields: Sequence[MappedField]) -> list[str]:
     members = [f"{write_key(f.canonical.name)} || {f.value}" for f in fields]
     return [f"{join_members(members)} AS data"]
-
-
-def _write_flags(field: _Field) -> list[str]:
-    """Per field: is it missing though required, does its text not fit."""
-    flags = []
-    blank = is_blank(field.text)
-    if field.is_required:
-        flags.append(f"({field.value} IS NULL OR {field.value} = '\"\"') AND {blank} AS {field.missing}")
-    if field.sql.expected is not None:
-        flags.append(f"CASE WHEN {field.value} IS NULL THEN NOT {blank} ELSE false END AS {field.misfit}")
-    return flags
-
-
-def _write_refusal(fields: Sequence[_Field], primary_key: Sequence[str]) -> list[str]:
-    """``code`` and ``reason``; only upserts are judged by their fields, a delete needs no more than a key."""
-    judged = [(flag, code, sentence) for f in fields for flag, code, sentence in _list_judgements(f)]
-    any_flag = " OR ".join(flag for flag, _, _ in judged) or "false"
-    codes = " ".join(f"WHEN {flag} THEN '{code}'" for flag, code, _ in judged)
-    sentences = ", ".join(f"CASE WHEN {flag} THEN {sentence} END" for flag, _, sentence in judged) or "NULL"
-    unstorable = f"({has_nul('data')} OR {has_nul('unknown_fields')} OR contains(record_id, chr(0)))"
-    keyless = quote_literal(f"primary key {', '.join(primary_key)}: required, found nothing")
-    nul = quote_literal("a text holds the character U+0000, which cannot be stored")
-    cases = [
-        ("record_id IS NULL", "'missing_key'", keyless),
-        (f"op = 'upsert' AND ({any_flag})", f"CASE {codes} ELSE NULL END", f"concat_ws('; ', {sentences})"),
-        (f"COALESCE({unstorable}, false)", "'unstorable_text'", nul),
-    ]
-    return [
-        "CASE " + " ".join(f"WHEN {case[0]} THEN {case[1]}" for case in cases) + " END AS code",
-        "CASE " + " ".join(f"WHEN {case[0]} THEN {case[2]}" for case in cases) + " END AS reason",
-    ]
-
-
-def _list_judgements(field: _Field) -> list[tuple[str, str, str]]:
-    """(flag, code, SQL of the sentence) of what can be wrong with a field."""
-    sources = ", ".join(field.mapping.sources)
-    name = field.canonical.name + (f" (from {sources})" if sources else "")
-    found = f"CASE WHEN length({field.text}) > {FOUND_MAX} THEN left({field.text}, {FOUND_MAX}) || '…' "
-    found = f"to_json({found}ELSE {field.text} END)"
-    judgements = []
-    if field.is_required:
-        missing = quote_literal(f"{name}: required, found nothing")
-        judgements.append((field.missing, "missing_required", missing))
-    if field.sql.expected is not None:
-        code = "not_in_enum" if field.canonical.is_closed else "wrong_type"
-        sentence = quote_literal(f"{name}: expected {field.sql.expected}, found ")
-        judgements.append((field.misfit, code, f"{sentence} || {found}"))
-    return judgements
 
 
 def hash_deletion(entity: Entity) -> str:
