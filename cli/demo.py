@@ -87,6 +87,8 @@ def _demo_mesh() -> Iterator[Mesh]:
 
 def show_demo(mesh: Mesh, results: list[SyncResult]) -> None:
     """Tables of what happened: a line per tenant and connector, a line per view."""
+    from resources.changed_views import count_view_rows
+
     print_table(
         "What was synced",
         [
@@ -102,11 +104,12 @@ def show_demo(mesh: Mesh, results: list[SyncResult]) -> None:
         ],
         [row for result in results for row in _connector_rows(mesh, result)],
     )
-    names = sorted({entity for result in results for entity in result.views})
+    rows = {result.tenant_id: count_view_rows(mesh.db, result.tenant_id) for result in results}
+    names = sorted({entity for counts in rows.values() for entity in counts})
     print_table(
         "Rows per canonical view",
-        ["view", *(result.tenant_id for result in results)],
-        [[name, *(r.views.get(name, {}).get("dagster/row_count") for r in results)] for name in names],
+        ["view", *rows],
+        [[name, *(counts.get(name) for counts in rows.values())] for name in names],
     )
     for result in results:
         for step, reason in result.failures.items():

@@ -113,7 +113,7 @@ def show_sync(result: SyncResult) -> None:
     )
     if result.views:
         print_table(
-            f"{result.tenant_id}: views",
+            f"{result.tenant_id}: views that changed",
             ["view", "rows"],
             [[entity, facts.get("dagster/row_count")] for entity, facts in sorted(result.views.items())],
         )

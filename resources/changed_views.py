@@ -26,3 +26,11 @@ def list_changed_views(db: Database, since: Mapping[str, datetime]) -> dict[str,
             if tenant_id not in since or published_at > since[tenant_id]:
                 changed.setdefault(tenant_id, []).append(entity)
     return changed
+
+
+def count_view_rows(db: Database, tenant_id: str) -> dict[str, int]:
+    """Entity → rows of a tenant's published views."""
+    table = view_watermarks.c
+    query = select(table.entity, table.rows).where(table.tenant_id == tenant_id)
+    with db.tenant(tenant_id) as conn:
+        return {row.entity: row.rows for row in conn.execute(query)}
