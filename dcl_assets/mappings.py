@@ -25,6 +25,7 @@ from resources.partitions import TENANTS
 
 if TYPE_CHECKING:
     from resources.coverage import StreamCoverage
+    from resources.mapper import MapperReport
 
 KEY = AssetKey(["mappings"])
 _COLUMNS = TableSchema(
@@ -76,16 +77,32 @@ def _publish(context: AssetExecutionContext) -> MaterializeResult[None]:
     report = publish_baselines(mesh.db, specs, mesh.ontology, mesh.settings.actor)
     for error in report.errors:
         context.log.warning(str(error))
+    mapped = _map_unmapped(mesh, tenant_id, specs)
+    for warning in mapped.warnings:
+        context.log.warning(warning)
     coverage = read_coverage(mesh.db, tenant_id, specs)
     metadata: dict[str, Any] = {
         "mapped fields": sum(len(one.mapped) for one in coverage),
         "unknown fields": sum(len(one.unknown) for one in coverage),
-        "sets published": len(report.published),
+        "sets published": len(report.published) + len(mapped.sets),
+        "fields proposed": mapped.asked,
+        "applied by themselves": mapped.applied,
+        "waiting for review": mapped.review + mapped.unknown,
         COVERAGE: MetadataValue.table(list(_write_rows(coverage)), _COLUMNS),
     }
     if report.errors:
         metadata["refused baselines"] = write_list(str(error) for error in report.errors)
     return MaterializeResult(metadata=metadata)
+
+
+def _map_unmapped(mesh: Mesh, tenant_id: str, specs: Sequence[ConnectorSpec]) -> "MapperReport":
+    """Propose, apply or put to review what no set maps; a tenant without such fields pays nothing."""
+    from resources.llm import open_proposer
+    from resources.mapper import map_tenant
+
+    proposer = open_proposer(mesh.db, mesh.settings)
+    ask = proposer.propose if proposer is not None else None
+    return map_tenant(mesh.db, mesh.settings, mesh.ontology, specs, tenant_id, ask_model=ask)
 
 
 def _write_rows(coverage: "Iterable[StreamCoverage]") -> Iterator[TableRecord]:

@@ -80,7 +80,7 @@ class Database:
                 "the database user may not set up the mesh's tables",
                 found=str(error.orig).splitlines()[0],
                 where=_describe(self._url),
-                remedy=f"Let an administrator run: {'; '.join(f'CREATE ROLE {role}' for role in ROLES)}; "
+                remedy=f"Let an administrator run: CREATE EXTENSION IF NOT EXISTS vector; {'; '.join(f'CREATE ROLE {role}' for role in ROLES)}; "
                 f"GRANT {', '.join(ROLES)} TO {self._url.username}",
             ) from error
 

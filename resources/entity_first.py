@@ -98,4 +98,10 @@ def _count_known(stream: Sequence[Question], entity: Entity, answerer: Answerer)
 def _doubt(answer: Answer, question: Question, ratio: float) -> Answer:
     told = f"the stream is taken for {answer.question.entity} with confidence {ratio:.2f}"
     candidates = tuple(replace(one, confidence=round(one.confidence * ratio, 4)) for one in answer.candidates)
-    return replace(answer, question=question, candidates=candidates, remarks=(*answer.remarks, told))
+    return replace(
+        answer,
+        question=question,
+        candidates=candidates,
+        remarks=(*answer.remarks, told),
+        entity=answer.question.entity,
+    )

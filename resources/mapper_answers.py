@@ -15,6 +15,7 @@ from core.mapper.evidence import FEATURES, STAGE_TWO
 from core.mapper.fitting import Fit, judge_fit
 from core.mapper.model import MapperModel, Stages
 from core.mapper.question import Question
+from core.mapper.voting import Votes, are_split, judge_votes
 from core.ontology import Ontology
 from resources.embeddings import Embedder
 from resources.mapper_features import TIME_ENDS, Matrix
@@ -42,12 +43,15 @@ class Answerer:
         """The coefficients of this mode."""
         return self.model.stages(embedded=self.embedded)
 
-    def answer(self, questions: Sequence[Question]) -> list[Answer]:
-        """One answer a question, in order. Questions of one (system, stream, entity) are its stream."""
+    def answer(self, questions: Sequence[Question], votes: Votes | None = None) -> list[Answer]:
+        """One answer a question, in order. Questions of one (system, stream, entity) are its stream.
+
+        ``votes``: how fields of the same (entity, words), or near ones, were decided.
+        """
         if not questions:
             return []
         measured = self.bench.measure(questions)
-        fits = [self._judge(one) for one in measured]
+        fits = [self._judge(one, votes or {}) for one in measured]
         probabilities = [
             squash(compute_logits(one.values, self.stages.pick, FEATURES) + [fit.weight for fit in judged])
             for one, judged in zip(measured, fits, strict=True)
@@ -62,11 +66,20 @@ class Answerer:
             self.model.caution,
             embedded=self.embedded,
             fits=fits,
+            votes=votes,
         )
 
-    def _judge(self, one: Measured) -> list[Fit]:
+    def _judge(self, one: Measured, votes: Votes) -> list[Fit]:
         entity = self.bench.ontology.entity(one.question.entity)
-        return [judge_fit(one.question, field) for field in entity.fields.values()]
+        fits = [judge_fit(one.question, field) for field in entity.fields.values()]
+        heard = votes.get((one.question.entity, one.reading.text), ())
+        if not heard:
+            return fits
+        voted = [judge_votes(heard, name) for name in entity.fields]
+        return [
+            Fit(fit.weight + vote.weight, (*fit.reasons, *vote.reasons))
+            for fit, vote in zip(fits, voted, strict=True)
+        ]
 
 
 def build_answers(
@@ -79,12 +92,16 @@ def build_answers(
     *,
     embedded: bool,
     fits: Sequence[Sequence[Fit]] = (),
+    votes: Votes | None = None,
 ) -> list[Answer]:
     """Stage two's confidence for the best field, the runners-up at most as sure as that."""
     sure = squash(compute_logits(rows, stages.trust, STAGE_TWO))
+    votes = votes or {}
     found: list[Answer] = []
     for at, (one, held, order) in enumerate(zip(measured, probabilities, orders, strict=True)):
         doubt = find_doubt(one, order[0])
+        if are_split(votes.get((one.question.entity, one.reading.text), ())):
+            doubt = "the same name was decided in two ways"
         first = settle_confidence(float(sure[at]), caution, needs_person=bool(doubt) or not embedded)
         others = [(index, min(first, float(held[index]))) for index in order[1:MAX_RANKS]]
         ranked = [(order[0], first), *others]

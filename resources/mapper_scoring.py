@@ -77,6 +77,11 @@ class Bench:
         """Every spelling of the entity's fields, as words."""
         return self._scorer(entity, frozenset()).forms.by_words
 
+    def list_texts(self, entities: Collection[str]) -> list[str]:
+        """What is embedded of the entities, each once."""
+        parts = [self._texts(self._scorer(name, frozenset()).forms) for name in sorted(entities)]
+        return list(dict.fromkeys(text for both in parts for part in both for text in part))
+
     def _scorer(self, entity: str, without: frozenset[tuple[str, Words]]) -> EntityScorer:
         key = (entity, without)
         if key not in self._scorers:

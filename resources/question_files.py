@@ -98,8 +98,8 @@ def _read_header(header: Sequence[str], name: str, needed: Sequence[str]) -> lis
             )
     twice = next((one for one in names if names.count(one) > 1), None)
     if twice is not None:
-        column = len(names) - names[::-1].index(twice)
-        raise ConfigError(f"column {twice!r} stands twice", where=f"{name}:1:{column}")
+        at = len(names) - names[::-1].index(twice)
+        raise ConfigError(f"column {twice!r} stands twice", where=f"{name}:1:{at}")
     return names
 
 

@@ -20,7 +20,15 @@ ROLES = (APP_ROLE, OPERATOR_ROLE, WRITER_ROLE)
 PARTITIONS = 16
 """Hash partitions of canonical_streams."""
 TENANT_SETTING = "app.tenant"
-GLOBALLY_READABLE = ("mapping_sets", "active_mapping_sets", "field_mappings", "flags")
+GLOBALLY_READABLE = (
+    "mapping_sets",
+    "active_mapping_sets",
+    "field_mappings",
+    "flags",
+    "mapping_decisions",
+    "mapping_embeddings",
+    "embedding_cache",
+)
 """Tables whose ``*`` rows every tenant may read."""
 APPEND_ONLY = ("audit_log",)
 

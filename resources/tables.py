@@ -7,6 +7,7 @@ Every table with ``tenant_id`` has forced row-level security, applied by ``resou
 
 from __future__ import annotations
 
+from pgvector.sqlalchemy import VECTOR
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -448,4 +449,76 @@ flags = Table(
     Column("set_by", Text, nullable=False),
     _time("set_at"),
     *_tenant_key("name"),
+)
+
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("connector", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("field", Text, nullable=False),  # path in the source
+    Column("entity", Text, nullable=False),
+    Column("target", Text),  # canonical field; null: none is likely
+    Column("transform", Text, nullable=False),
+    Column("args", JSONB, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("method", Text, nullable=False),  # core.mapper.answer.Method
+    Column("status", Text, nullable=False),  # pending | approved | rejected | applied | expired
+    Column("candidates", JSONB, nullable=False),  # [[canonical field, confidence], …], best first
+    Column("evidence", JSONB, nullable=False),  # what each column adds to the logit of the best
+    Column("remarks", JSONB, nullable=False),
+    Column("basis", Text, nullable=False),  # what it was made from: model, ontology, mode
+    Column("set_id", UUID(as_uuid=False)),  # the set it went into
+    Column("decided_by", Text),
+    Column("reason", Text),
+    _time("proposed_at"),
+    _time("decided_at", nullable=True),
+    *_tenant_key("connector", "stream", "field"),
+    _owned(),
+    Index("ix_proposals_status", "tenant_id", "status"),
+)
+
+mapping_decisions = Table(
+    "mapping_decisions",
+    metadata,
+    Column("tenant_id", Text, nullable=False),  # '*' = promoted for everybody
+    Column("connector", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("entity", Text, nullable=False),
+    Column("target", Text),  # null: it has no counterpart
+    Column("transform", Text, nullable=False),
+    Column("args", JSONB, nullable=False),
+    Column("origin", Text, nullable=False),  # steward | self (applied by itself)
+    Column("decided_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    _time("decided_at"),
+    *_tenant_key("connector", "stream", "field"),
+)
+
+mapping_embeddings = Table(
+    "mapping_embeddings",
+    metadata,
+    Column("tenant_id", Text, nullable=False),  # '*' = readable by all
+    Column("connector", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("entity", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("words", Text, nullable=False),  # the field's name as words
+    Column("origin", Text, nullable=False),
+    Column("embedding", VECTOR(384)),  # null while there was no model
+    *_tenant_key("connector", "stream", "field"),
+    Index("ix_mapping_embeddings_words", "tenant_id", "entity", "words"),
+)
+
+embedding_cache = Table(
+    "embedding_cache",
+    metadata,
+    Column("tenant_id", Text, nullable=False),  # '*' = the ontology's own texts
+    Column("model", Text, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("embedding", VECTOR(384), nullable=False),
+    *_tenant_key("model", "words"),
 )

@@ -22,13 +22,17 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Answer:
-    """Candidates, best first. ``evidence``: what each column adds to the logit of the best candidate."""
+    """Candidates, best first. ``evidence``: what each column adds to the logit of the best candidate.
+
+    ``entity``: what the stream was taken for, where the question does not say.
+    """
 
     question: Question
     candidates: tuple[Candidate, ...]
     method: Method
     evidence: Mapping[str, float] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    entity: str | None = None
 
     @property
     def best(self) -> Candidate | None:

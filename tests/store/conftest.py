@@ -41,6 +41,8 @@ def empty_database(superuser: Superuser, settings: Settings) -> Iterator[Setting
         conn.execute(f"CREATE ROLE {name} LOGIN CREATEROLE")
         conn.execute(f"GRANT aos_app, aos_operator, aos_writer TO {name} WITH ADMIN OPTION")
         conn.execute(f"CREATE DATABASE {name} OWNER {name}")
+    with superuser(name) as inside:
+        inside.execute("CREATE EXTENSION vector")
     url = f"postgresql://{name}@/{name}?host={settings.home / 'postgres'}"
     yield load_settings(home=settings.home, database_url=url, actor="tester")
     with superuser() as conn:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
+from pgvector.sqlalchemy import VECTOR
 from psycopg.types.json import Jsonb
 from sqlalchemy import (
     Boolean,
@@ -100,6 +101,7 @@ def _value(column: Any, salt: str) -> Any:
         ((Boolean,), True),
         ((DateTime,), "2024-01-01T00:00:00Z"),
         ((JSONB,), Jsonb({})),
+        ((VECTOR,), [0.5] * 384),
         ((LargeBinary,), b"x"),
     ):
         if isinstance(kind, types):

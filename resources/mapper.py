@@ -1,0 +1,262 @@
+"""The engine of a tenant: every unmapped field, in one batch, answered, applied or put to review.
+
+Order: the sets that hold (the tenant's, else the global) → exact and alias spellings → retrieval and the
+model → the language model where one is given → review. A tenant with nothing unmapped pays nothing: no
+model is loaded. Whatever is wrong with the embedding model, the sync goes on by words, all to review.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from core.connector import ConnectorSpec
+from core.errors import ConfigError, MappingRefused
+from core.mapper.answer import Answer
+from core.mapper.decision import BELOW_AUTO, decide
+from core.mapper.model import MapperModel, load_model
+from core.mapper.proposal import APPLIED_REASON, Proposal
+from core.mapper.transforms import propose_transform
+from core.mapping import FieldMapping, MappingSet, Transform
+from core.names import join_name
+from core.ontology import Ontology
+from core.schema import TableSchema
+from resources.audit import record
+from resources.coverage import StreamCoverage, read_coverage
+from resources.database import Database
+from resources.proposals import (
+    add_mappings,
+    close_proposal,
+    expire_proposals,
+    read_known,
+    remember_decision,
+    save_proposals,
+)
+from resources.registry_changes import publish_in, read_holding
+from resources.registry_rows import wait_turn
+from resources.settings import Settings
+from resources.stream_facts import read_schemas
+
+if TYPE_CHECKING:
+    from core.llm.question import LlmAnswer, StreamQuestion
+    from resources.embeddings import Embedder
+
+SELF = "self"
+"""Origin of what nobody but the engine decided; it does not vote later."""
+AskModel = Callable[[str, "StreamQuestion"], "list[LlmAnswer]"]
+_Field = tuple[str, str, str]
+
+
+@dataclass
+class MapperReport:
+    """Counts of fields: looked at, applied by themselves, waiting; per method; sets made; what was wrong."""
+
+    asked: int = 0
+    applied: int = 0
+    review: int = 0
+    unknown: int = 0
+    methods: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    sets: list[MappingSet] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    embedded: bool = True
+
+
+def map_tenant(
+    db: Database,
+    settings: Settings,
+    ontology: Ontology,
+    specs: Sequence[ConnectorSpec],
+    tenant_id: str,
+    *,
+    ask_model: AskModel | None = None,
+    load: Callable[[], Embedder | None] | None = None,
+) -> MapperReport:
+    """Answer every unmapped field of the tenant that was not answered on the same basis before."""
+    report = MapperReport()
+    coverage = [one for one in read_coverage(db, tenant_id, specs) if one.unknown]
+    model = load_model()
+    basis = f"{model.fingerprint[:12]}/{ontology.fingerprint[:12]}"
+    open_fields = _find_open(db, tenant_id, coverage, basis)
+    if not open_fields or not settings.mapper_enabled:
+        return report
+    from resources.embeddings import load_embedder
+
+    embedder = (load or load_embedder)()
+    report.embedded = embedder is not None
+    if embedder is None:
+        report.warnings.append("no embedding model: proposed by words alone, everything waits for review")
+    schemas = read_schemas(db, tenant_id, [spec.connector for spec in specs])
+    mapper = _Mapper(db, settings, ontology, tenant_id, model, embedder, basis, report)
+    mapper.run(
+        [one for one in coverage if open_fields.get((one.connector, one.stream))],
+        open_fields,
+        schemas,
+        ask_model,
+    )
+    return report
+
+
+def _find_open(
+    db: Database, tenant_id: str, coverage: Sequence[StreamCoverage], basis: str
+) -> dict[tuple[str, str], set[str]]:
+    """Unmapped fields by stream that have no proposal, or a pending one from another basis."""
+    with db.tenant(tenant_id) as conn:
+        known = read_known(conn, tenant_id)
+        unknown = {(one.connector, one.stream, path) for one in coverage for path in one.unknown}
+        gone = [key for key, (status, _) in known.items() if status == "pending" and key not in unknown]
+        expire_proposals(conn, tenant_id, gone)
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for connector, stream, path in unknown:
+        status, made_from = known.get((connector, stream, path), ("", ""))
+        if not status or status == "expired" or (status == "pending" and made_from != basis):
+            found[connector, stream].add(path)
+    return found
+
+
+@dataclass
+class _Mapper:
+    db: Database
+    settings: Settings
+    ontology: Ontology
+    tenant_id: str
+    model: MapperModel
+    embedder: Embedder | None
+    basis: str
+    report: MapperReport
+
+    def run(
+        self,
+        streams: Sequence[StreamCoverage],
+        open_fields: Mapping[tuple[str, str], set[str]],
+        schemas: Mapping[tuple[str, str], TableSchema],
+        ask_model: AskModel | None,
+    ) -> None:
+        from resources.mapper_batch import answer_streams
+
+        batch = answer_streams(
+            self.db, self.ontology, self.model, self.embedder, self.tenant_id, streams, schemas
+        )
+        by_stream: dict[tuple[str, str], list[Answer]] = defaultdict(list)
+        for answer in batch.answers:
+            by_stream[answer.question.system, answer.question.stream].append(answer)
+        for stream in streams:
+            key = (stream.connector, stream.stream)
+            wanted = [one for one in by_stream[key] if one.question.field in open_fields[key]]
+            if ask_model is not None:
+                from resources.mapper_llm import weigh_unsure
+
+                wanted = weigh_unsure(
+                    self.ontology, self.tenant_id, wanted, ask_model, self.settings.auto_apply_confidence
+                )
+            proposed = [self._propose(one, batch.entities.get(key, one.question.entity)) for one in wanted]
+            self._settle(key, proposed)
+
+    def _propose(self, answer: Answer, entity: str) -> Proposal:
+        from core.mapper.question import read_question
+        from resources.mapper_batch import build_lexicon_of
+
+        question, best = replace(answer.question, entity=entity), answer.best
+        remarks, confidence = answer.remarks, answer.confidence
+        transform: Transform = "direct"
+        args: dict[str, Any] = {}
+        target = best.field if best is not None and confidence >= 0.05 else None
+        if target is not None:
+            reading = read_question(question, self.ontology.entity(entity), build_lexicon_of(self.ontology))
+            negated = answer.evidence.get("opposite", 0.0) != 0
+            choice = propose_transform(
+                question, reading, self.ontology.entity(entity).fields[target], negated=negated
+            )
+            transform, args = choice.transform, choice.args
+            remarks = (*remarks, choice.doubt) if choice.doubt else remarks
+            if choice.doubt or answer.entity or "*" in question.field.split("."):
+                confidence = min(confidence, BELOW_AUTO)  # an entity nobody declared is a person's to confirm
+        self.report.asked += 1
+        self.report.methods[answer.method] += 1
+        basis = self.basis if self.report.embedded else f"{self.basis}/lexical"
+        return Proposal(
+            question.system,
+            question.stream,
+            question.field,
+            entity,
+            target,
+            transform,
+            args,
+            confidence,
+            answer.method if target else "none",
+            tuple((one.field, one.confidence) for one in answer.candidates),
+            dict(answer.evidence),
+            remarks,
+            basis,
+        )
+
+    def _settle(self, key: tuple[str, str], proposed: Sequence[Proposal]) -> None:
+        """Store the proposals and publish what is sure, together."""
+        auto, low = self.settings.auto_apply_confidence, self.settings.review_confidence
+        with self.db.tenant(self.tenant_id) as conn:
+            wait_turn(conn, self.tenant_id)
+            held = read_holding(conn, self.tenant_id, key)
+            filled = {one.target for one in held.mappings} if held else set()
+            judged = _hold_back(proposed, filled, auto)
+            save_proposals(conn, self.tenant_id, judged)
+            sure = [one for one in judged if decide(one.confidence, auto, low) == "apply"]
+            made = self._publish(key, held, sure)
+            for verdict in (decide(one.confidence, auto, low) for one in judged if one not in sure):
+                self.report.review += verdict == "review"
+                self.report.unknown += verdict == "unknown"
+            if made is None:
+                self.report.review += len(sure)
+                return
+            made_set = publish_in(
+                conn,
+                self.tenant_id,
+                key,
+                self.ontology.entity(made[0]),
+                made[1],
+                self.settings.actor,
+                APPLIED_REASON,
+            )
+            for one in sure:
+                close_proposal(
+                    conn, self.tenant_id, one, "applied", self.settings.actor, APPLIED_REASON, made_set.set_id
+                )
+                remember_decision(conn, self.tenant_id, one, SELF, self.settings.actor, APPLIED_REASON)
+            facts = {one.field: [one.target, one.confidence] for one in sure}
+            name = join_name(*key)
+            record(conn, self.settings.actor, "proposals.applied", name, None, facts, self.tenant_id)
+            self.report.applied += len(sure)
+            self.report.sets.append(made_set)
+
+    def _publish(
+        self, key: tuple[str, str], held: MappingSet | None, sure: Sequence[Proposal]
+    ) -> tuple[str, list[FieldMapping]] | None:
+        """Entity and mappings of the set to publish, or None when there is nothing or it cannot stand."""
+        from core.baseline import check_mappings
+
+        if not sure:
+            return None
+        entity = self.ontology.entity(held.entity if held else sure[0].entity)
+        added = [mapping for one in sure if (mapping := one.to_mapping(one.method)) is not None]
+        mappings = add_mappings(held, added)
+        try:
+            check_mappings(mappings, entity, join_name(*key))
+        except (MappingRefused, ConfigError) as error:
+            self.report.warnings.append(f"not applied, waits for review: {error}")
+            return None
+        return entity.name, mappings
+
+
+def _hold_back(proposed: Sequence[Proposal], filled: set[str], auto: float) -> list[Proposal]:
+    """One sure field a target: what is filled already, or claimed twice, waits for a person."""
+    taken = set(filled)
+    found: list[Proposal] = []
+    for one in sorted(proposed, key=lambda one: -one.confidence):
+        if one.confidence >= auto and one.target is not None:
+            if one.target in taken:
+                told = f"{one.target} is filled by another field already"
+                held_back = min(BELOW_AUTO, auto - 0.01)
+                one = replace(one, confidence=held_back, remarks=(*one.remarks, told))
+            taken.add(one.target or "")
+        found.append(one)
+    return found

@@ -1,0 +1,76 @@
+"""The language model's turn: one question a stream about its unsure fields; its answers are evidence.
+
+What may be asked is ``core/llm/question.py``; what an answer may change is ``core/llm/weigh.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from core.llm.question import Candidate, FieldQuestion, LlmAnswer, StreamQuestion
+from core.llm.weigh import weigh_answer
+from core.mapper.answer import Answer
+from core.mapper.answer import Candidate as Ranked
+from core.ontology import Ontology
+
+AskModel = Callable[[str, StreamQuestion], list[LlmAnswer]]
+FIELDS = 40
+"""Unsure fields of one question."""
+CHOICES = 8
+"""Candidates a field brings along."""
+
+
+def weigh_unsure(
+    ontology: Ontology, tenant_id: str, answers: Sequence[Answer], ask: AskModel, auto: float
+) -> list[Answer]:
+    """The answers after the model was asked about those that are not sure; order kept."""
+    unsure = [one for one in answers if one.confidence < auto and one.candidates and one.entity is None]
+    if not unsure:
+        return list(answers)
+    asked = sorted(unsure, key=lambda one: -one.confidence)[:FIELDS]
+    said = {one.field: one for one in ask(tenant_id, build_stream_question(ontology, asked))}
+    return [
+        _weigh(one, said[one.question.field], auto) if one in asked and one.question.field in said else one
+        for one in answers
+    ]
+
+
+def build_stream_question(ontology: Ontology, asked: Sequence[Answer]) -> StreamQuestion:
+    """The question of one stream; all answers are of the same stream and entity."""
+    first = asked[0].question
+    entity = ontology.entity(first.entity)
+    fields = tuple(
+        FieldQuestion(
+            one.question.field,
+            tuple(candidate.field for candidate in one.candidates[:CHOICES]),
+            type=_one_type(one.question.type),
+            description=one.question.description,
+            profile=one.question.profile,
+        )
+        for one in asked
+    )
+    names = dict.fromkeys(name for field in fields for name in field.candidates)
+    canonical = tuple(
+        Candidate(name, entity.fields[name].type, entity.fields[name].description) for name in names
+    )
+    return StreamQuestion(first.system, first.stream, first.entity, fields, canonical)
+
+
+def _one_type(text: str) -> str:
+    return "" if "|" in text else text
+
+
+def _weigh(answer: Answer, said: LlmAnswer, auto: float) -> Answer:
+    # the best's confidence is calibrated; runners-up share what is left, "no counterpart" has the rest
+    total = sum(one.confidence for one in answer.candidates)
+    scale = min(1.0, 1.0 / total) if total else 1.0
+    scores: dict[str | None, float] = {one.field: one.confidence * scale for one in answer.candidates}
+    scores[None] = max(0.0, 1.0 - sum(scores.values()))
+    weighed = weigh_answer(scores, said, auto)
+    ranked = sorted(
+        (Ranked(name, round(value, 4)) for name, value in weighed.items() if name is not None),
+        key=lambda one: -one.confidence,
+    )
+    told = f"the language model chose {said.target or 'no counterpart'} ({said.why})"
+    return replace(answer, candidates=tuple(ranked), method="llm", remarks=(*answer.remarks, told))

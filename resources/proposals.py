@@ -1,0 +1,330 @@
+"""Proposals in Postgres, one a (tenant, connector, stream, field), and the decisions people take on them.
+
+A decision, the set it publishes, its audit entry and its memory for retrieval commit together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from typing import Any, cast
+
+from sqlalchemy import Connection, Row, delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from core.errors import MappingRefused, UnknownName
+from core.mapper.proposal import Proposal
+from core.mapping import FieldMapping, MappingSet, Transform
+from core.names import GLOBAL_TENANT, join_name
+from core.ontology import Ontology
+from resources.audit import record
+from resources.database import Database
+from resources.registry_changes import publish_in, read_holding
+from resources.registry_rows import StreamKey, wait_turn
+from resources.tables import mapping_decisions as decisions
+from resources.tables import proposals as table
+
+STEWARD = "steward"
+OPEN = ("pending", "expired")
+"""What a new proposal may replace; what a person or the engine decided stays."""
+_PLAIN = tuple(column.name for column in table.c if column.name not in ("tenant_id", "candidates", "remarks"))
+
+
+def save_proposals(conn: Connection, tenant_id: str, proposed: Iterable[Proposal]) -> int:
+    """Insert or refresh proposals; those decided on keep what was decided. The number written."""
+    rows = [_to_row(tenant_id, one) for one in proposed]
+    if not rows:
+        return 0
+    statement = insert(table)
+    keys = ("tenant_id", "connector", "stream", "field")
+    fresh = {
+        column.name: statement.excluded[column.name]
+        for column in table.c
+        if column.name not in (*keys, "proposed_at")
+    }
+    statement = statement.on_conflict_do_update(
+        index_elements=list(keys), set_=fresh, where=or_(*(table.c.status == one for one in OPEN))
+    )
+    conn.execute(statement, rows)
+    return len(rows)
+
+
+def list_proposals(
+    db: Database,
+    tenant_id: str,
+    connector: str | None = None,
+    stream: str | None = None,
+    status: str | None = None,
+) -> list[Proposal]:
+    """A tenant's proposals by stream, surest first, narrowed by what is given."""
+    query = select(table).where(table.c.tenant_id == tenant_id)
+    for column, wanted in (
+        (table.c.connector, connector),
+        (table.c.stream, stream),
+        (table.c.status, status),
+    ):
+        if wanted is not None:
+            query = query.where(column == wanted)
+    order = (table.c.connector, table.c.stream, table.c.confidence.desc(), table.c.field)
+    with db.tenant(tenant_id) as conn:
+        return [_from_row(row) for row in conn.execute(query.order_by(*order))]
+
+
+def read_proposal(db: Database, tenant_id: str, key: StreamKey, field: str) -> Proposal:
+    """The proposal for one field; UnknownName when there is none."""
+    with db.tenant(tenant_id) as conn:
+        return _read(conn, tenant_id, key, field)
+
+
+def read_known(conn: Connection, tenant_id: str) -> dict[tuple[str, str, str], tuple[str, str]]:
+    """(status, basis) of every proposal by connector, stream, field."""
+    query = select(table.c.connector, table.c.stream, table.c.field, table.c.status, table.c.basis)
+    rows = conn.execute(query.where(table.c.tenant_id == tenant_id))
+    return {(row.connector, row.stream, row.field): (row.status, row.basis) for row in rows}
+
+
+def expire_proposals(conn: Connection, tenant_id: str, fields: Sequence[tuple[str, str, str]]) -> None:
+    """Close pending proposals whose question has gone: mapped otherwise, or no field any more."""
+    for connector, stream, field in fields:
+        conn.execute(
+            update(table)
+            .where(*_is(tenant_id, (connector, stream), field), table.c.status == "pending")
+            .values(status="expired", decided_at=func.now())
+        )
+
+
+def approve_proposal(
+    db: Database,
+    ontology: Ontology,
+    tenant_id: str,
+    key: StreamKey,
+    field: str,
+    actor: str,
+    reason: str,
+    *,
+    target: str | None = None,
+    transform: Transform | None = None,
+    args: dict[str, Any] | None = None,
+    overrule: bool = False,
+) -> MappingSet:
+    """Accept a proposal, or another target of the person's choice, and publish the set.
+
+    MappingRefused when the target is filled by another field, or the field was decided otherwise before,
+    unless ``overrule``.
+    """
+    with db.tenant(tenant_id) as conn:
+        wait_turn(conn, tenant_id)
+        found = _read(conn, tenant_id, key, field)
+        chosen = _choose(ontology, found, target, transform, args)
+        held = read_holding(conn, tenant_id, key)
+        mapping = chosen.to_mapping(STEWARD)
+        if mapping is None:
+            raise MappingRefused(
+                "nothing is proposed for the field",
+                where=f"{join_name(*key)}.{field}",
+                remedy="Name a canonical field, or reject it",
+            )
+        if not overrule:
+            _check_conflicts(conn, tenant_id, chosen, held)
+        mappings = add_mappings(held, [replace(mapping, confidence=1.0)])
+        made = publish_in(conn, tenant_id, key, ontology.entity(found.entity), mappings, actor, reason)
+        close_proposal(conn, tenant_id, chosen, "approved", actor, reason, made.set_id)
+        remember_decision(conn, tenant_id, chosen, STEWARD, actor, reason)
+        _remember_words(conn, ontology, tenant_id, chosen)
+        facts = {"target": chosen.target, "reason": reason, "set": made.number}
+        before = {"target": found.target, "confidence": found.confidence}
+        record(conn, actor, "proposal.approved", f"{join_name(*key)}.{field}", before, facts, tenant_id)
+    return made
+
+
+def reject_proposal(
+    db: Database,
+    tenant_id: str,
+    key: StreamKey,
+    field: str,
+    actor: str,
+    reason: str,
+    *,
+    no_counterpart: bool = False,
+) -> None:
+    """Refuse a proposal; it is not made again. ``no_counterpart``: and the field has none at all."""
+    with db.tenant(tenant_id) as conn:
+        found = _read(conn, tenant_id, key, field)
+        close_proposal(conn, tenant_id, found, "rejected", actor, reason, None)
+        if no_counterpart:
+            remember_decision(conn, tenant_id, replace(found, target=None), STEWARD, actor, reason)
+        before = {"target": found.target, "confidence": found.confidence}
+        after = {"reason": reason, "no_counterpart": no_counterpart}
+        record(conn, actor, "proposal.rejected", f"{join_name(*key)}.{field}", before, after, tenant_id)
+
+
+def promote_decision(
+    db: Database, ontology: Ontology, tenant_id: str, key: StreamKey, field: str, actor: str, reason: str
+) -> None:
+    """Let a tenant's decision speak for everybody from now on: names only, no arguments, no values.
+
+    UnknownName when no person decided the field. It votes for other tenants; it maps nothing for them.
+    """
+    with db.tenant(tenant_id) as conn:
+        query = select(decisions.c.target).where(*_decided(tenant_id, key, field))
+        target = conn.execute(query.where(decisions.c.origin == STEWARD)).scalar()
+        if target is None:
+            raise UnknownName(f"nobody decided on {join_name(*key)}.{field}", where=f"tenant {tenant_id}")
+        found = replace(_read(conn, tenant_id, key, field), target=target, args={}, evidence={})
+    with db.operator() as conn:
+        remember_decision(conn, GLOBAL_TENANT, found, STEWARD, actor, reason)
+        _remember_words(conn, ontology, GLOBAL_TENANT, found)
+        facts = {"target": target, "reason": reason}
+        record(conn, actor, "decision.promoted", f"{join_name(*key)}.{field}", None, facts, GLOBAL_TENANT)
+
+
+# --- inside a transaction ---------------------------------------------------------------------
+
+
+def add_mappings(held: MappingSet | None, added: Sequence[FieldMapping]) -> list[FieldMapping]:
+    """What a set becomes with these mappings; each replaces the one that filled its target."""
+    targets = {one.target for one in added}
+    kept = [one for one in (held.mappings if held else ()) if one.target not in targets]
+    return [*kept, *added]
+
+
+def close_proposal(
+    conn: Connection,
+    tenant_id: str,
+    one: Proposal,
+    status: str,
+    actor: str,
+    reason: str,
+    set_id: str | None,
+) -> None:
+    """Write down what became of a proposal."""
+    conn.execute(
+        update(table)
+        .where(*_is(tenant_id, one.key, one.field))
+        .values(
+            status=status,
+            target=one.target,
+            transform=one.transform,
+            args=dict(one.args),
+            decided_by=actor,
+            reason=reason,
+            set_id=set_id,
+            decided_at=func.now(),
+        )
+    )
+
+
+def remember_decision(
+    conn: Connection, tenant_id: str, one: Proposal, origin: str, actor: str, reason: str
+) -> None:
+    """Keep a decision for later questions; the newest of a field counts."""
+    conn.execute(delete(decisions).where(*_decided(tenant_id, one.key, one.field)))
+    conn.execute(
+        insert(decisions).values(
+            tenant_id=tenant_id,
+            connector=one.connector,
+            stream=one.stream,
+            field=one.field,
+            entity=one.entity,
+            target=one.target,
+            transform=one.transform,
+            args=dict(one.args),
+            origin=origin,
+            decided_by=actor,
+            reason=reason,
+        )
+    )
+
+
+def _choose(
+    ontology: Ontology,
+    found: Proposal,
+    target: str | None,
+    transform: Transform | None,
+    args: dict[str, Any] | None,
+) -> Proposal:
+    if target is None and transform is None:
+        return found
+    named = ontology.entity(found.entity).field(target or found.target or "")
+    if transform is None and named.name != found.target:
+        from core.baseline import usual_transform
+
+        transform, args = cast(Transform, usual_transform(named)), {}
+    return replace(
+        found,
+        target=named.name,
+        transform=transform or found.transform,
+        args=found.args if args is None else args,
+    )
+
+
+def _check_conflicts(conn: Connection, tenant_id: str, one: Proposal, held: MappingSet | None) -> None:
+    where = f"{join_name(*one.key)}.{one.field}"
+    filled = next((m for m in (held.mappings if held else ()) if m.target == one.target), None)
+    if filled is not None and filled.sources != (one.source,):
+        raise MappingRefused(
+            f"{one.target!r} is filled already",
+            where=where,
+            found=", ".join(filled.sources) or filled.transform,
+            remedy="Overrule it, or choose another target",
+        )
+    query = select(decisions.c.target, decisions.c.decided_by)
+    query = query.where(*_decided(tenant_id, one.key, one.field), decisions.c.origin == STEWARD)
+    before = conn.execute(query).first()
+    if before is not None and before.target != one.target:
+        raise MappingRefused(
+            "the field was decided otherwise before",
+            where=where,
+            found=f"{before.target or 'no counterpart'}, by {before.decided_by}",
+            remedy="Overrule it when that decision no longer holds",
+        )
+
+
+def _remember_words(conn: Connection, ontology: Ontology, tenant_id: str, one: Proposal) -> None:
+    """Let the decision be found by its name; its vector is computed with the next batch."""
+    from core.mapper.lexicon import build_lexicon
+    from core.mapper.question import Question, read_question
+    from resources.retrieval import store_words
+
+    question = Question(one.connector, one.stream, one.field, one.entity)
+    reading = read_question(question, ontology.entity(one.entity), build_lexicon(ontology))
+    store_words(conn, tenant_id, one, reading.text)
+
+
+def _decided(tenant_id: str, key: StreamKey, field: str) -> tuple[Any, ...]:
+    return (
+        decisions.c.tenant_id == tenant_id,
+        decisions.c.connector == key[0],
+        decisions.c.stream == key[1],
+        decisions.c.field == field,
+    )
+
+
+def _is(tenant_id: str, key: StreamKey, field: str) -> tuple[Any, ...]:
+    return (
+        table.c.tenant_id == tenant_id,
+        table.c.connector == key[0],
+        table.c.stream == key[1],
+        table.c.field == field,
+    )
+
+
+def _read(conn: Connection, tenant_id: str, key: StreamKey, field: str) -> Proposal:
+    row = conn.execute(select(table).where(*_is(tenant_id, key, field))).first()
+    if row is None:
+        raise UnknownName(f"no proposal for {join_name(*key)}.{field}", where=f"tenant {tenant_id}")
+    return _from_row(row)
+
+
+def _to_row(tenant_id: str, one: Proposal) -> dict[str, Any]:
+    facts = asdict(one)
+    facts["candidates"] = [list(pair) for pair in one.candidates]
+    facts["remarks"] = list(one.remarks)
+    facts.pop("proposed_at")
+    return {"tenant_id": tenant_id, **facts}
+
+
+def _from_row(row: Row[Any]) -> Proposal:
+    facts = {name: row._mapping[name] for name in _PLAIN}
+    candidates = tuple((str(name), float(value)) for name, value in row.candidates)
+    return Proposal(**facts, candidates=candidates, remarks=tuple(row.remarks))

@@ -1,0 +1,225 @@
+"""The engine of a tenant on a real database: what is applied, what waits, what people decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import text
+
+from core.config_reader import read_config
+from core.connector import ConnectorSpec
+from core.errors import MappingRefused, UnknownName
+from core.mapper.lexicon import build_lexicon
+from core.mapper.proposal import APPLIED_REASON
+from core.mapper.question import Question, Reading, read_question
+from core.mapper.voting import Vote, are_split, judge_votes
+from core.ontology import Ontology
+from core.schema import FieldSchema, TableSchema
+from resources.database import Database
+from resources.embeddings import Embedder
+from resources.mapper import MapperReport, map_tenant
+from resources.proposals import (
+    approve_proposal,
+    list_proposals,
+    promote_decision,
+    read_proposal,
+    reject_proposal,
+)
+from resources.registry import active_set, publish_baselines
+from resources.retrieval import embed_decisions, read_votes
+from resources.schema_versions import record_schema
+from resources.settings import Settings
+
+CONFIG = """
+connector: {name}
+title: Vendor
+kind: rest
+base_url: https://vendor.example
+streams:
+  people:
+    endpoint: {{path: /people}}
+    primary_key: [id]
+    entity: contact
+    mappings: {{id: id}}
+"""
+Run = Callable[..., MapperReport]
+KEY = ("crm", "people")
+
+
+def load_spec(name: str = "crm") -> ConnectorSpec:
+    return read_config(CONFIG.format(name=name), f"{name}.yaml")
+
+
+@pytest.fixture
+def land(database: Database, tenant: str) -> Callable[..., None]:
+    """Give the tenant's stream a schema with these fields."""
+
+    def do(*fields: str, types: tuple[str, ...] = ("string",), load: str = "1") -> None:
+        schema = TableSchema(tuple(FieldSchema(one, types, True) for one in ("id", *fields)))
+        with database.tenant(tenant) as conn:
+            record_schema(conn, tenant, *KEY, schema, load)
+
+    return do
+
+
+@pytest.fixture
+def run(database: Database, settings: Settings, ontology: Ontology, embedder: Embedder, tenant: str) -> Run:
+    """Map the tenant."""
+    publish_baselines(database, [load_spec()], ontology, "tester")
+
+    def do(**options: object) -> MapperReport:
+        given = {"load": lambda: embedder, **options}
+        return map_tenant(database, settings, ontology, [load_spec()], tenant, **given)  # type: ignore[arg-type]
+
+    return do
+
+
+def test_what_is_sure_is_applied_and_the_rest_waits(
+    run: Run, land: Callable[..., None], database: Database, tenant: str
+) -> None:
+    land("first_name", "last_name", "email", "zodiac_blob", "mystery_no_7")
+    report = run()
+    assert report.applied >= 3
+    held = active_set(database, tenant, *KEY)
+    assert held is not None
+    assert held.tenant_id == tenant
+    assert {"id", "first_name", "last_name", "email"} <= {one.target for one in held.mappings}
+    applied = list_proposals(database, tenant, status="applied")
+    assert {one.reason for one in applied} == {APPLIED_REASON}
+    assert {one.set_id for one in applied} == {held.set_id}
+    pending = list_proposals(database, tenant, status="pending")
+    assert {one.field for one in pending} == {"zodiac_blob", "mystery_no_7"}
+    assert all(one.candidates and one.evidence for one in pending)
+
+
+def test_nothing_unmapped_costs_nothing(
+    run: Run, land: Callable[..., None], database: Database, tenant: str
+) -> None:
+    land("first_name", "zodiac_blob")
+    run()
+
+    def refuse() -> None:
+        raise AssertionError("the model was loaded")
+
+    again = run(load=refuse)
+    assert (again.asked, again.sets) == (0, [])
+
+
+def test_without_a_model_everything_waits_and_is_said(
+    run: Run, land: Callable[..., None], database: Database, tenant: str, embedder: Embedder
+) -> None:
+    land("first_name", "email")
+    report = run(load=lambda: None)
+    assert report.applied == 0
+    assert report.warnings
+    assert len(list_proposals(database, tenant, status="pending")) == 2
+    assert run().applied == 2
+
+
+def test_a_person_approves_changes_rejects(
+    run: Run, land: Callable[..., None], database: Database, tenant: str, ontology: Ontology
+) -> None:
+    land("zodiac_blob", "mystery_no_7", "other_thing")
+    run()
+    made = approve_proposal(
+        database, ontology, tenant, KEY, "zodiac_blob", "eve", "asked the vendor", target="salutation"
+    )
+    assert "salutation" in {one.target for one in made.mappings}
+    assert read_proposal(database, tenant, KEY, "zodiac_blob").status == "approved"
+    with pytest.raises(MappingRefused, match="filled already"):
+        approve_proposal(database, ontology, tenant, KEY, "other_thing", "eve", "x", target="salutation")
+    with pytest.raises(MappingRefused, match="decided otherwise"):
+        approve_proposal(database, ontology, tenant, KEY, "zodiac_blob", "bob", "x", target="job_title")
+    reject_proposal(database, tenant, KEY, "mystery_no_7", "eve", "noise", no_counterpart=True)
+    assert read_proposal(database, tenant, KEY, "mystery_no_7").status == "rejected"
+    assert run().asked == 0
+    with pytest.raises(UnknownName):
+        read_proposal(database, tenant, KEY, "nope")
+
+
+def test_a_decision_speaks_for_the_next_field_of_that_name(
+    run: Run, land: Callable[..., None], database: Database, tenant: str, ontology: Ontology
+) -> None:
+    land("zodiac_blob")
+    run()
+    approve_proposal(database, ontology, tenant, KEY, "zodiac_blob", "eve", "x", target="salutation")
+    with database.tenant(tenant) as conn:
+        asked = [(Question("crm", "others", "ZodiacBlob", "contact"), _read("ZodiacBlob", ontology))]
+        votes = read_votes(conn, tenant, asked, None)
+    assert [(one.target, one.voter) for one in votes["contact", "zodiac blob"]] == [("salutation", "eve/crm")]
+    stranger = f"{tenant}-2"
+    with database.tenant(stranger) as conn:
+        assert read_votes(conn, stranger, asked, None) == {}
+    promote_decision(database, ontology, tenant, KEY, "zodiac_blob", "eve", "common")
+    with database.tenant(stranger) as conn:
+        assert list(read_votes(conn, stranger, asked, None)) == [("contact", "zodiac blob")]
+    with database.owner() as conn:
+        conn.execute(text("SET LOCAL ROLE aos_operator"))
+        conn.execute(text("DELETE FROM mapping_embeddings WHERE tenant_id = '*'"))
+        conn.execute(text("DELETE FROM mapping_decisions WHERE tenant_id = '*'"))
+
+
+def test_near_names_vote_half(
+    run: Run,
+    land: Callable[..., None],
+    database: Database,
+    tenant: str,
+    ontology: Ontology,
+    embedder: Embedder,
+) -> None:
+    land("favourite_colour")
+    run()
+    approve_proposal(database, ontology, tenant, KEY, "favourite_colour", "eve", "x", target="salutation")
+    asked = [(Question("crm", "o", "favorite_color", "contact"), _read("favorite_color", ontology))]
+    with database.tenant(tenant) as conn:
+        embed_decisions(conn, tenant, embedder)
+        votes = read_votes(conn, tenant, asked, embedder)
+    assert all(one.likeness < 0.51 for found in votes.values() for one in found)
+
+
+def _read(field: str, ontology: Ontology) -> Reading:
+    question = Question("crm", "others", field, "contact")
+    return read_question(question, ontology.entity("contact"), build_lexicon(ontology))
+
+
+def test_a_field_that_goes_away_closes_its_proposal(
+    run: Run, land: Callable[..., None], database: Database, tenant: str
+) -> None:
+    land("zodiac_blob", "mystery_no_7")
+    run()
+    land("mystery_no_7", load="2")
+    run()
+    assert read_proposal(database, tenant, KEY, "zodiac_blob").status == "expired"
+
+
+def test_a_target_is_filled_once(
+    run: Run, land: Callable[..., None], database: Database, tenant: str
+) -> None:
+    land("email", "email_address", "e_mail")
+    run()
+    held = active_set(database, tenant, *KEY)
+    assert held is not None
+    targets = [one.target for one in held.mappings]
+    assert len(targets) == len(set(targets))
+
+
+def test_another_tenants_embeddings_and_proposals_are_not_seen(
+    run: Run, land: Callable[..., None], database: Database, tenant: str
+) -> None:
+    land("very_own_field_name")
+    run()
+    with database.tenant("t-stranger") as conn:
+        for table in ("proposals", "mapping_decisions", "mapping_embeddings"):
+            assert conn.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 0
+        query = text("SELECT count(*) FROM embedding_cache WHERE words LIKE 'very own%'")
+        assert conn.execute(query).scalar() == 0
+
+
+def test_a_flood_of_votes_weighs_like_one() -> None:
+    one = Vote("email", 1.0, "eve/crm", "mail")
+    flood = [replace(one, words=f"mail {n}") for n in range(1_000)]
+    assert judge_votes(flood, "email") == judge_votes([one], "email")
+    assert judge_votes([one], "email").weight == -judge_votes([one], "phone").weight > 0
+    assert are_split([one, replace(one, target="phone", voter="bob/crm")])
