@@ -60,7 +60,7 @@ def consume_loads(
     touched = {one.entity for one in outcomes if one.entity is not None}
     good = [entity for entity in entities if entity not in stopped]
     counts = {entity: _count(entity, report, totals.get(entity, 0)) for entity in good}
-    yield from _show(context, counts, set(good) if problems else touched, report)
+    yield from _show(context, counts, touched, report)
     if problems:
         raise Failure("\n".join(problems), metadata={"failed": write_list(problems)}, allow_retries=False)
 

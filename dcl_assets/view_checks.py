@@ -37,8 +37,7 @@ def describe_checks(entity: Entity) -> Iterable[AssetCheckSpec]:
         AssetCheckSpec(
             check.name,
             asset=asset,
-            description=f"{check.description}."
-            + (" Worth a look if not." if check.severity == "warning" else ""),
+            description=f"{check.description} ({check.severity} if not)",
             metadata={"kind": check.kind, "columns": ", ".join(check.columns)},
             partitions_def=TENANTS,
         )

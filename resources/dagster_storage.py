@@ -11,16 +11,17 @@ listens to, and questions whether tables and partitions exist; here each takes a
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
-from dagster import DagsterEventType, EventLogEntry, Field, StringSource
+from dagster import AssetKey, DagsterEventType, EventLogEntry, Field, StringSource
 from dagster._config.config_schema import UserConfigSchema
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
 from dagster_postgres.utils import create_pg_engine
-from sqlalchemy import Engine, event, make_url
+from sqlalchemy import Engine, delete, event, make_url
 from sqlalchemy.exc import DisconnectionError
 
 from resources.database import Database
@@ -63,6 +64,20 @@ class MeshEventLog(PostgresEventLogStorage):  # type: ignore[misc]
                 self._store_asset_event(conn, event, event_id)
         if told is not None and told.event_type in ASSET_CHECK_EVENTS:
             self.store_asset_check_event(event, event_id)
+
+    def forget_planned(self, run_id: str, keys: Iterable[AssetKey]) -> None:
+        """Take back that a run plans to materialize these assets."""
+        table = SqlEventLogStorageTable.c
+        texts = [key.to_string() for key in keys]
+        if texts:
+            with self.index_connection() as conn:
+                conn.execute(
+                    delete(SqlEventLogStorageTable).where(
+                        table.run_id == run_id,
+                        table.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value,
+                        table.asset_key.in_(texts),
+                    )
+                )
 
     def has_table(self, table_name: str) -> bool:
         """Whether a table exists; one that does is not asked for again."""

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dagster import AssetExecutionContext, AssetKey, AssetRecordsFilter, DagsterEventType
+from dagster import AssetExecutionContext, AssetKey, AssetRecordsFilter
+
+from resources.dagster_storage import MeshEventLog
 
 
 def pick_news(context: AssetExecutionContext, changed: Mapping[AssetKey, bool]) -> set[AssetKey]:
     """The assets that changed, and those never materialized for the partition.
 
-    All of them once a step of the run failed: in a failed run Dagster counts what was planned and not
-    materialized as failed.
+    The others are no longer planned in this run: should it fail for another reason, Dagster would count
+    what was planned and not materialized as failed.
     """
-    if _has_failed_step(context):
-        return set(changed)
-    return {key for key, news in changed.items() if news or not _was_materialized(context, key)}
-
-
-def _has_failed_step(context: AssetExecutionContext) -> bool:
-    of_type = {DagsterEventType.STEP_FAILURE}
-    return bool(context.instance.get_records_for_run(context.run_id, of_type=of_type, limit=1).records)
+    news = {key for key, is_new in changed.items() if is_new or not _was_materialized(context, key)}
+    storage = context.instance.event_log_storage
+    if isinstance(storage, MeshEventLog):
+        storage.forget_planned(context.run_id, changed.keys() - news)
+    return news
 
 
 def _was_materialized(context: AssetExecutionContext, key: AssetKey) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from dagster import DagsterEvent, DagsterInstance, JobDefinition
+from dagster import AssetKey, DagsterEvent, DagsterEventType, DagsterInstance, JobDefinition
 
 from core.config_reader import ConfigReport
 from core.errors import UnknownName
@@ -84,6 +84,32 @@ def test_a_failing_connector_leaves_the_others_to_the_views(
     assert list(result.failures) == ["raw_vendor"]
     assert {s.stream for s in result.streams if s.error} == {"contacts", "companies", "notes"}
     assert result.views["contact"]["dagster/row_count"] == 2
+
+
+def test_what_is_not_new_is_neither_materialized_nor_failed(
+    sync: Sync,
+    connect: Callable[..., None],
+    vendor: Vendor,
+    other_vendor: Vendor,
+    real_instance: DagsterInstance,
+    tenant: str,
+) -> None:
+    connect(vendor)
+    connect(other_vendor)
+    sync()
+    vendor.broken.update(vendor.data)
+    other_vendor.data["/contacts"].append({"id": 3, "name": "Grace Hopper", "mail": "grace@acme.test"})
+    result = sync()
+    assert not result.success
+    records = real_instance.get_records_for_run(result.run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION)
+    made = {record.asset_key.to_user_string() for record in records.records if record.asset_key}
+    assert {"canonical/contact", "views/contact"} <= made
+    assert not {"canonical/account", "views/account"} & made
+    storage = real_instance.event_log_storage
+    attempts = storage.get_latest_asset_partition_materialization_attempts_without_materializations
+    assert tenant not in attempts(AssetKey(["views", "account"]))
+    assert tenant in attempts(AssetKey(["raw", "vendor", "contacts"]))
+    assert result.views["account"]["dagster/row_count"] == 2
 
 
 def test_only_the_named_connector(
