@@ -12,6 +12,7 @@ from cli import (
     mapping_explain,
     mapping_migrate,
     mapping_model,
+    mapping_propose,
     mapping_review,
     mapping_sets,
 )
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Mapping sets: look, decide, publish, try, roll back.", no_args_is_help=True)
 for module in (
+    mapping_propose,
     mapping_review,
     mapping_decide,
     mapping_explain,

@@ -1,4 +1,4 @@
-"""``aos mapping propose | evaluate | train``: the engine on files, without database or tenant."""
+"""``aos mapping propose --fields | evaluate | train``: the engine on files, without database or tenant."""
 
 from __future__ import annotations
 
@@ -30,8 +30,7 @@ Lexical = Annotated[bool, typer.Option("--lexical", help="Without embeddings, as
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to ``aos mapping``."""
-    app.command("propose")(propose)
+    """Add the commands to ``aos mapping``; ``propose`` is in ``mapping_propose.py``."""
     app.command("evaluate")(evaluate)
     app.command("train")(train)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from core.errors import FixInput, MappingRefused, UnknownName
 from core.mapper.proposal import Proposal
 from core.mapping import Transform
+from core.schema import FieldSchema, TableSchema
 from resources.proposals import list_proposals, save_proposals
+from resources.schema_versions import record_schema
 from tests.mapping_life.conftest import KEY, Steward, people
 
 PROPOSED = [
@@ -158,3 +161,23 @@ def test_overruling_moves_the_field(steward: Steward, place: tuple[str, str, str
 def test_nothing_pending(steward: Steward) -> None:
     assert "Nothing is pending" in steward.run("review", steward.tenant).output
     assert isinstance(steward.refused("explain", steward.tenant, *KEY, "xyz"), UnknownName)
+
+
+def test_proposing_now_and_from_a_file(steward: Steward, place: tuple[str, str, str], tmp_path: Path) -> None:
+    fields = [FieldSchema(name, ("string",), True) for name in ("id", "name", "web", "phone_number", "zzz")]
+    with steward.mesh.db.tenant(steward.tenant) as conn:
+        record_schema(conn, steward.tenant, *KEY, TableSchema(tuple(sorted(fields))), "1763000001.25")
+    done = steward.json("propose", *place)
+    assert done["asked"] > 0
+    found = {one["field"]: one for one in done["proposals"]}
+    assert found["phone_number"]["target"] == "phone"
+    assert steward.run("propose", *place).exit_code == 0
+    question = tmp_path / "fields.csv"
+    question.write_text(
+        "source_system,source_entity,source_field,canonical_entity\nx,companies,web_site,account\n"
+    )
+    answers = tmp_path / "answers.csv"
+    assert steward.json("propose", "--fields", str(question), "--out", str(answers))["fields"] == 1
+    assert "website" in answers.read_text()
+    assert isinstance(steward.refused("propose"), FixInput)
+    assert isinstance(steward.refused("propose", "--fields", str(question)), FixInput)
