@@ -60,6 +60,7 @@ def op_name(connector: str) -> str:
 def _describe_stream(spec: ConnectorSpec, name: str, stream: StreamSpec) -> AssetSpec:
     facts: dict[str, Any] = {
         "connector": spec.title,
+        "kind": spec.kind,
         "primary key": ", ".join(stream.primary_key),
         **_describe_source(stream),
     }
@@ -74,7 +75,7 @@ def _describe_stream(spec: ConnectorSpec, name: str, stream: StreamSpec) -> Asse
         key=AssetKey(raw_key(spec.connector, name)),
         description=stream.description or f"{stream.title or name} of {spec.title}, as the source spells it.",
         group_name=GROUP,
-        kinds={"dlt", "parquet", spec.kind},
+        kinds={"dlt", "parquet", spec.connector},  # tells streams of the same name apart in the graph
         owners=OWNERS,
         tags=tags | ({"aos/entity": stream.entity} if stream.entity else {}),
         metadata=facts,
