@@ -10,8 +10,6 @@ from collections.abc import Mapping
 
 from dagster import AssetExecutionContext, AssetKey, AssetRecordsFilter
 
-from resources.dagster_storage import MeshEventLog
-
 
 def pick_news(context: AssetExecutionContext, changed: Mapping[AssetKey, bool]) -> set[AssetKey]:
     """The assets that changed, and those never materialized for the partition.
@@ -19,6 +17,8 @@ def pick_news(context: AssetExecutionContext, changed: Mapping[AssetKey, bool]) 
     The others are no longer planned in this run: should it fail for another reason, Dagster would count
     what was planned and not materialized as failed.
     """
+    from resources.dagster_storage import MeshEventLog
+
     news = {key for key, is_new in changed.items() if is_new or not _was_materialized(context, key)}
     storage = context.instance.event_log_storage
     if isinstance(storage, MeshEventLog):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,29 @@ def test_no_config_at_all_is_a_location_too(settings: Settings, tmp_path: Path) 
     mesh = Mesh(settings)
     mesh.offer(configs=ConfigReport())
     assert build_definitions(mesh).get_repository_def().asset_graph.has(AssetKey(["mappings"]))
+
+
+HEAVY = (
+    "dlt",
+    "duckdb",
+    "sqlalchemy",
+    "pyarrow",
+    "pandas",
+    "great_expectations",
+    "litellm",
+    "dagster_postgres",
+)
+
+
+def test_nothing_heavy_is_imported_to_list_the_assets(project_root: Path) -> None:
+    script = (
+        "import sys, definitions; definitions.defs().get_repository_def(); "
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script], cwd=project_root, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "[]"
 
 
 def test_a_glob_selects_what_it_says(shipped: Definitions) -> None:
