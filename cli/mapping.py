@@ -181,7 +181,9 @@ def _concerns(entry: AuditEntry, connector: str | None, stream: str | None) -> b
     if connector is None:
         return True
     name = join_name(connector, stream) if stream else f"{connector}/"
-    return entry.subject == name or (stream is None and entry.subject.startswith(name))
+    if stream is None:
+        return entry.subject.startswith(name)
+    return entry.subject == name or entry.subject.startswith(f"{name}.")  # a decision on one field
 
 
 def _number(facts: Any) -> Any:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from resources.mesh import Mesh
 
 HELP = (
-    "[bold]a[/] accept   [bold]1–9[/] take that candidate   [bold]e[/] name another canonical field   "
-    "[bold]r[/] reject: no counterpart   [bold]s[/] skip   [bold]q[/] quit"
+    "[bold]a[/] accept · [bold]1–9[/] that candidate · [bold]e[/] another field · "
+    "[bold]r[/] no counterpart · [bold]s[/] skip · [bold]q[/] quit"
 )
 StreamKey = tuple[str, str]
 

@@ -51,7 +51,10 @@ def replay_one(mesh: Mesh, tenant_id: str, request: ReplayRequest, held: Mapping
     key: StreamKey = (request.connector, request.stream)
     entity = held.entity if held is not None else None
     try:
-        if held is None or not _has_history(mesh.db, tenant_id, key, request):
+        spec = mesh.specs.get(request.connector)
+        if held is None or spec is None or request.stream not in spec.streams:
+            return DueReplay(*key, entity)  # it waits, as the stream's loads do
+        if not _has_history(mesh.db, tenant_id, key, request):
             return DueReplay(*key, entity)
         outcome = replay_stream(
             mesh.db,

@@ -19,7 +19,7 @@ from resources.database import Database
 from resources.mesh import Mesh
 from resources.registry import active_set
 from resources.settings import Settings
-from tests.canonical.conftest import MAPPINGS, Stage, stage
+from tests.canonical.conftest import MAPPINGS, Stage, build_spec, stage
 
 __all__ = ["stage"]
 
@@ -98,6 +98,8 @@ def steward(
     folder = tmp_path / "configs"
     folder.mkdir()
     (folder / "shop.yaml").write_text(SHOP)
+    (folder / "mart.yaml").write_text(SHOP.replace("connector: shop", "connector: mart"))
+    stage.specs["mart"] = build_spec("mart")
     monkeypatch.setenv("AOS_HOME", str(settings.home))
     monkeypatch.setenv("AOS_CONFIG_PATHS", str(folder))
     monkeypatch.setenv("AOS_ACTOR", "ada")

@@ -77,6 +77,9 @@ def test_a_review_in_the_terminal(steward: Steward, place: tuple[str, str, str])
     assert steward.state()["1"]["employee_count"] == 7
     approved = [one for one in steward.json("history", *place) if one["action"] == "mapping_set.published"]
     assert (approved[0]["by"], approved[0]["reason"]) == ("eve", "weekly")
+    decided = {one["subject"]: one["action"] for one in steward.json("history", *place)}
+    assert decided["shop/accounts.web"] == "proposal.approved"
+    assert decided["shop/accounts.colour"] == "proposal.rejected"
 
 
 def test_quitting_publishes_what_was_accepted(steward: Steward, place: tuple[str, str, str]) -> None:

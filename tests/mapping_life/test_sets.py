@@ -95,6 +95,20 @@ def test_a_rollback_that_dies_half_way_is_completed_by_the_next_sync(
     assert replay_due(steward.mesh, steward.tenant) == []
 
 
+def test_a_replay_of_a_stream_without_config_waits(
+    steward: Steward, place: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with monkeypatch.context() as patch:
+        patch.setenv("AOS_CONFIG_PATHS", str(empty))
+        done = steward.json("edit", *place, "website", "--from", "web")
+    assert done["replays"][0]["error"] is None
+    assert steward.due() == [KEY]
+    assert [one.error for one in replay_due(steward.mesh, steward.tenant)] == [None]
+    assert steward.due() == []
+
+
 def test_a_replay_that_cannot_run_now_stays_due(
     steward: Steward, place: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,3 +177,27 @@ def test_tables_for_people(steward: Steward, place: tuple[str, str, str]) -> Non
         assert "shop" in result.output or "website" in result.output
     assert isinstance(steward.refused("show", *place, "--set", "one"), Exception)
     assert isinstance(steward.refused("list", "nobody"), UnknownName)
+
+
+def test_a_global_set_changes_for_every_tenant_that_follows_it(steward: Steward, tmp_path: Path) -> None:
+    def publish(more: str) -> None:
+        file = tmp_path / "mart.yaml"
+        text = steward.run("export", steward.tenant, *KEY).stdout
+        file.write_text(text.replace("connector: shop", "connector: mart") + more)
+        steward.json("publish", "*", str(file))
+
+    publish("")
+    steward.stage.land(people(3), connector="mart")
+    steward.stage.advance()
+    before = steward.state()
+    publish("  website: web\n")
+    assert steward.state()["1"]["website"] == "https://n1.example"
+    assert {one["tenant"] for one in steward.json("rollback", "*", "mart", "accounts")["replays"]} == {
+        steward.tenant
+    }
+    assert steward.state() == before
+    own = steward.json("edit", steward.tenant, "mart", "accounts", "website", "--from", "web")
+    assert (own["after"]["tenant"], own["after"]["number"]) == (steward.tenant, 1)
+    steward.json("rollback", steward.tenant, "mart", "accounts")  # before its own there was the global one
+    assert steward.state() == before
+    assert "follows the global set" in str(steward.refused("rollback", steward.tenant, "mart", "accounts"))
