@@ -21,6 +21,8 @@ BENCHES = {
     "noop_sync": "bench.sync:measure_noop",
     "import_shipped": "bench.imports:measure_shipped",
     "import_1000": "bench.imports:measure_thousand",
+    "mapping_quality": "bench.mapping_quality:measure_quality",
+    "mapping_speed": "bench.mapping_speed:measure_speed",
     "llm_cost": "bench.llm_cost:measure_cost",
 }
 """Name → ``module:function``; the function takes nothing and yields ``Measure``s."""

@@ -42,6 +42,7 @@ from resources.stream_facts import read_schemas
 if TYPE_CHECKING:
     from core.llm.question import LlmAnswer, StreamQuestion
     from resources.embeddings import Embedder
+    from resources.lake import Lake
 
 SELF = "self"
 """Origin of what nobody but the engine decided; it does not vote later."""
@@ -72,8 +73,12 @@ def map_tenant(
     *,
     ask_model: AskModel | None = None,
     load: Callable[[], Embedder | None] | None = None,
+    lake: Lake | None = None,
 ) -> MapperReport:
-    """Answer every unmapped field of the tenant that was not answered on the same basis before."""
+    """Answer every unmapped field of the tenant that was not answered on the same basis before.
+
+    ``lake``: look at the values too, as shares of patterns. ``load``: where embeddings come from.
+    """
     report = MapperReport()
     coverage = [one for one in read_coverage(db, tenant_id, specs) if one.unknown]
     model = load_model()
@@ -88,7 +93,7 @@ def map_tenant(
     if embedder is None:
         report.warnings.append("no embedding model: proposed by words alone, everything waits for review")
     schemas = read_schemas(db, tenant_id, [spec.connector for spec in specs])
-    mapper = _Mapper(db, settings, ontology, tenant_id, model, embedder, basis, report)
+    mapper = _Mapper(db, settings, ontology, tenant_id, model, embedder, basis, report, lake)
     mapper.run(
         [one for one in coverage if open_fields.get((one.connector, one.stream))],
         open_fields,
@@ -125,6 +130,7 @@ class _Mapper:
     embedder: Embedder | None
     basis: str
     report: MapperReport
+    lake: Lake | None = None
 
     def run(
         self,
@@ -136,7 +142,7 @@ class _Mapper:
         from resources.mapper_batch import answer_streams
 
         batch = answer_streams(
-            self.db, self.ontology, self.model, self.embedder, self.tenant_id, streams, schemas
+            self.db, self.ontology, self.model, self.embedder, self.tenant_id, streams, schemas, self.lake
         )
         by_stream: dict[tuple[str, str], list[Answer]] = defaultdict(list)
         for answer in batch.answers:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from core.mapper.answer import Answer
 from core.mapper.lexicon import Lexicon, build_lexicon
 from core.mapper.model import MapperModel
+from core.mapper.profile import Profile
 from core.mapper.question import Question, read_question
 from core.names import GLOBAL_TENANT
 from core.ontology import Ontology
@@ -19,6 +20,7 @@ from resources.coverage import StreamCoverage
 from resources.database import Database
 from resources.embeddings import Embedder
 from resources.entity_first import name_entities
+from resources.lake import Lake
 from resources.mapper_answers import Answerer
 from resources.retrieval import embed_decisions, fill_from_cache, read_votes, save_to_cache
 
@@ -39,7 +41,9 @@ def build_lexicon_of(ontology: Ontology) -> Lexicon:
 
 
 def build_questions(
-    streams: Sequence[StreamCoverage], schemas: Mapping[StreamKey, TableSchema]
+    streams: Sequence[StreamCoverage],
+    schemas: Mapping[StreamKey, TableSchema],
+    profiles: Mapping[StreamKey, Mapping[str, Profile]],
 ) -> list[Question]:
     """A question for each field, mapped ones included: they have claims of their own."""
     found = []
@@ -48,7 +52,14 @@ def build_questions(
         types = {one.path: "|".join(kind for kind in one.types if kind != "null") for one in schema.fields}
         for path in (*stream.mapped, *stream.unknown):
             found.append(
-                Question(stream.connector, stream.stream, path, stream.entity or "", types.get(path, ""))
+                Question(
+                    stream.connector,
+                    stream.stream,
+                    path,
+                    stream.entity or "",
+                    types.get(path, ""),
+                    profile=profiles.get((stream.connector, stream.stream), {}).get(path),
+                )
             )
     return found
 
@@ -61,10 +72,12 @@ def answer_streams(
     tenant_id: str,
     streams: Sequence[StreamCoverage],
     schemas: Mapping[StreamKey, TableSchema],
+    lake: Lake | None = None,
 ) -> Batch:
     """Answer every field of the streams. Streams without entity are taken for their likeliest one."""
     answerer = Answerer(ontology, model, embedder)
-    questions = build_questions(streams, schemas)
+    profiles = {} if lake is None else _measure(db, lake, tenant_id, streams)
+    questions = build_questions(streams, schemas, profiles)
     if embedder is not None:
         _embed(db, answerer, tenant_id, questions, embedder)
     declared = [one for one in questions if one.entity]
@@ -86,6 +99,23 @@ def answer_streams(
         if (told := one.entity) is not None
     }
     return Batch([*answers, *guessed], entities)
+
+
+def _measure(
+    db: Database, lake: Lake, tenant_id: str, streams: Sequence[StreamCoverage]
+) -> dict[StreamKey, Mapping[str, Profile]]:
+    """Value profiles of the unmapped fields, from each stream's newest load."""
+    from resources.loads import list_loads
+    from resources.profiles import measure_profiles
+
+    newest = {(one.connector, one.stream): one.load_id for one in reversed(list_loads(db, tenant_id))}
+    found: dict[StreamKey, Mapping[str, Profile]] = {}
+    for stream in streams:
+        key = (stream.connector, stream.stream)
+        if key in newest:
+            files = lake.files(tenant_id, *key, newest[key])
+            found[key] = measure_profiles(files, stream.unknown)
+    return found
 
 
 def _embed(

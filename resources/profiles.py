@@ -1,0 +1,97 @@
+"""Value profiles of raw fields: shares of patterns, computed set-wise by DuckDB over a load's parquet.
+
+No value leaves the query: only shares, lengths and counts do (``core/mapper/profile.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from core.mapper.profile import Profile
+from core.names import Path, parse_path, quote_identifier, quote_literal
+
+ROWS = 5_000
+"""Rows of the load that are looked at."""
+BATCH = 50
+"""Fields of one query."""
+_PATTERNS = {
+    "email": r"[^@\s]+@[^@\s]+\.[^@\s.]+",
+    "phone": r"\+?[0-9][0-9 ().\-]{5,18}[0-9]",
+    "url": r"(?i)https?://\S+",
+    "date": r"\d{4}-\d\d-\d\d",
+    "datetime": r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*",
+    "epoch": r"1\d{9}(\d{3})?(\.\d+)?",
+    "integer": r"[+-]?\d{1,18}",
+    "number": r"[+-]?\d{1,18}(\.\d+)?([eE][+-]?\d+)?",
+    "boolean": r"(?i)true|false|yes|no|t|f|y|n|0|1",
+    "currency": r"[A-Z]{3}",
+    "country": r"[A-Z]{2}",
+    "id": r"(?i)[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}|[0-9a-zA-Z]{15,18}",
+}
+
+
+def measure_profiles(files: Sequence[str], paths: Sequence[str]) -> Mapping[str, Profile]:
+    """Profiles of fields by path; those the load has no column for are absent."""
+    import duckdb
+
+    if not files or not paths:
+        return {}
+    names = ", ".join(quote_literal(file) for file in files)
+    source = f"read_parquet([{names}], union_by_name = true, hive_partitioning = false)"
+    found: dict[str, Profile] = {}
+    with duckdb.connect() as db:
+        columns = {row[0] for row in db.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+        known = [(path, parse_path(path)) for path in paths]
+        usable = [(path, parts) for path, parts in known if parts[0] in columns and "*" not in parts]
+        for start in range(0, len(usable), BATCH):
+            batch = usable[start : start + BATCH]
+            taken = {str(parts[0]) for _, parts in batch}
+            kept = ", ".join(quote_identifier(column) for column in sorted(taken))
+            select = ", ".join(_write_measures(_write_value(parts)) for _, parts in batch)
+            row = db.execute(f"SELECT {select} FROM (SELECT {kept} FROM {source} LIMIT {ROWS})").fetchone()
+            width = len(_PATTERNS) + 4
+            for at, (path, _) in enumerate(batch):
+                profile = _read(row[at * width : (at + 1) * width] if row else ())
+                if profile is not None:
+                    found[path] = profile
+    return found
+
+
+def _write_value(parts: Path) -> str:
+    column = quote_identifier(str(parts[0])) + "::VARCHAR"
+    if len(parts) == 1:
+        return column
+    inner = "".join(f"[{one}]" if isinstance(one, int) else _write_step(one) for one in parts[1:])
+    # text that is no JSON has no inner values
+    return (
+        f"json_extract_string(CASE WHEN json_valid({column}) THEN {column} END, {quote_literal('$' + inner)})"
+    )
+
+
+def _write_step(key: str) -> str:
+    return '."' + key.replace('"', '\\"') + '"'
+
+
+def _write_measures(value: str) -> str:
+    filled = f"nullif({value}, '')"
+    shares = [
+        f"avg(regexp_full_match({filled}, {quote_literal(pattern)})::INT)" for pattern in _PATTERNS.values()
+    ]
+    facts = ["count(*)", f"count({filled})", f"approx_count_distinct({filled})", f"avg(length({filled}))"]
+    return ", ".join([*facts, *shares])
+
+
+def _read(row: Sequence[float | None]) -> Profile | None:
+    if not row or not row[0]:
+        return None
+    count, filled = int(row[0]), int(row[1] or 0)
+    shares = {name: round(float(value or 0), 3) for name, value in zip(_PATTERNS, row[4:], strict=True)}
+    if not filled:
+        return Profile(null=1.0, count=count)
+    return Profile(
+        null=round(1 - filled / count, 3),
+        unique=round(min(1.0, float(row[2] or 0) / filled), 3),
+        length=round(float(row[3] or 0), 1),
+        count=count,
+        **shares,
+    )

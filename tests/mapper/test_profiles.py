@@ -1,0 +1,41 @@
+"""Value profiles: shares only."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from resources.profiles import measure_profiles
+
+SECRET = "canary-7f3a@secret.example"
+
+
+def test_patterns_are_counted_and_no_value_is_kept(tmp_path: Path) -> None:
+    n = 100
+    table = pa.table(
+        {
+            "mail": [SECRET] * 90 + [None] * 10,
+            'odd "name".x': [str(i) for i in range(n)],
+            "at": ["2024-01-01T00:00:00Z"] * n,
+            "epoch": ["1700000000"] * n,
+            "inner": [json.dumps({"url": "https://x.example/a", 'k"q': "DE"})] * 99 + ["{broken"],
+            "empty": [None] * n,
+            "flag": ["true", "false"] * 50,
+        }
+    )
+    file = tmp_path / "it's.parquet"
+    pq.write_table(table, file)
+    paths = ["mail", '"odd ""name"".x"', "at", "epoch", "inner.url", "empty", "flag", "nope", "tags.*"]
+    found = measure_profiles([str(file)], paths)
+    assert set(found) == set(paths) - {"nope", "tags.*"}
+    assert (found["mail"].email, found["mail"].null) == (1.0, 0.1)
+    assert found['"odd ""name"".x"'].unique > 0.9
+    assert found["at"].datetime == 1.0
+    assert (found["epoch"].epoch, found["epoch"].length) == (1.0, 10.0)
+    assert (found["inner.url"].url, found["inner.url"].null) == (1.0, 0.01)
+    assert found["empty"].null == 1.0
+    assert found["flag"].boolean == 1.0
+    assert SECRET not in json.dumps([one.to_json() for one in found.values()])
