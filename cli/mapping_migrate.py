@@ -129,9 +129,8 @@ def _show(
     if as_json:
         print_json(_as_dict(found) | {"changed_files": changed, "streams": rows, "replays": replays})
         return differs
-    say(
-        f"YAML migration of {found.tenant_id}: {found.phase}, {found.ratio * 100:g} % under the registry's sets"
-    )
+    moved = f"{found.ratio * 100:g} % under the registry's sets"
+    say(f"YAML migration of {found.tenant_id}: {found.phase}, {moved}")
     if found.archive is not None:
         say(f"The files are in {found.archive}")
     for path in changed:

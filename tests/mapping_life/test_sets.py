@@ -9,6 +9,7 @@ import pytest
 from core.errors import ConfigError, LockBusy, MappingRefused, UnknownName
 from resources.canonical import LOCK
 from resources.canonical_due import replay_due
+from resources.query import run_query
 from resources.set_changes import roll_back
 from tests.mapping_life.conftest import KEY, Steward, people
 
@@ -23,8 +24,10 @@ def place(steward: Steward) -> tuple[str, str, str]:
 def test_an_edit_publishes_and_replays(steward: Steward, place: tuple[str, str, str]) -> None:
     done = steward.json("edit", *place, "website", "--from", "web", "--user", "eve", "--reason", "they asked")
     assert done["after"]["number"] == 2
-    assert done["replays"][0]["outcome"]["upserts"] == 5
+    assert (done["replays"][0]["outcome"]["upserts"], done["replays"][0]["error"]) == (5, None)
     assert steward.state()["1"]["website"] == "https://n1.example"
+    seen = run_query(steward.mesh.settings, steward.tenant, "SELECT count(website) FROM account")
+    assert list(map(tuple, seen.rows)) == [(5,)]
     entry = steward.json("history", *place)
     published = next(one for one in entry if one["action"] == "mapping_set.published")
     assert (published["by"], published["reason"]) == ("eve", "they asked")
