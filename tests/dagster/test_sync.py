@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from dagster import AssetKey, DagsterEvent, DagsterEventType, DagsterInstance, JobDefinition
+from dagster import (
+    AssetKey,
+    DagsterEvent,
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRunStatus,
+    JobDefinition,
+)
 
 from core.config_reader import ConfigReport
-from core.errors import UnknownName
+from core.errors import LockBusy, UnknownName
 from definitions import build_definitions
+from resources.command_runs import ORIGIN_TAG
 from resources.connections import set_status
 from resources.instance import open_instance
 from resources.mesh import Mesh
+from resources.run_presence import hold_run
 from resources.settings import Settings
 from resources.sync import run_sync
 from resources.sync_result import SyncResult
@@ -146,6 +155,46 @@ def test_unknown_names_are_told(
         sync("nowhere")
     with pytest.raises(UnknownName, match="nobody"):
         run_sync(mesh, real_instance, job, "nobody")
+
+
+def start_run(instance: DagsterInstance, job: JobDefinition, tenant: str, **tags: str) -> str:
+    """A run that counts as started and that no process executes."""
+    run = instance.create_run_for_job(job, tags={"dagster/partition": tenant, **tags})
+    started = DagsterEvent(DagsterEventType.RUN_START.value, job.name)
+    instance.report_dagster_event(started, run.run_id)
+    return run.run_id
+
+
+def test_a_killed_command_does_not_hold_up_the_next(
+    sync: Sync,
+    connect: Callable[..., None],
+    vendor: Vendor,
+    real_instance: DagsterInstance,
+    job: JobDefinition,
+    tenant: str,
+) -> None:
+    connect(vendor)
+    dead = start_run(real_instance, job, tenant, **{ORIGIN_TAG: "command"})
+    assert sync().success
+    left = real_instance.get_run_by_id(dead)
+    assert left is not None
+    assert left.status == DagsterRunStatus.FAILURE
+
+
+def test_a_run_at_work_is_waited_for(
+    connect: Callable[..., None],
+    vendor: Vendor,
+    mesh: Mesh,
+    real_instance: DagsterInstance,
+    job: JobDefinition,
+    tenant: str,
+) -> None:
+    connect(vendor)
+    run_id = start_run(real_instance, job, tenant)
+    impatient = Mesh(mesh.settings.model_copy(update={"lock_wait_s": 0.5}), mesh.db)
+    impatient.offer(configs=mesh.configs)
+    with hold_run(real_instance, run_id), pytest.raises(LockBusy, match=run_id):
+        run_sync(impatient, real_instance, job, tenant)
 
 
 def test_progress_is_heard(sync: Sync, connect: Callable[..., None], vendor: Vendor) -> None:
