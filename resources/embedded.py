@@ -217,8 +217,10 @@ class EmbeddedServer:
 
     def _stop(self) -> None:
         if (self.folder / "postmaster.pid").exists():
+            user = server_user(self.folder)
+            let_in(user, _programs(), self.folder.parent)  # a folder above may have been closed since
             arguments = ("stop", "-w", "-m", "fast", "-t", str(START_WAIT_S), "-D", str(self.folder))
-            self._run("pg_ctl", arguments, server_user(self.folder))
+            self._run("pg_ctl", arguments, user)
 
     def _forget_dead_postmaster(self) -> None:
         """Remove a pid file whose number now belongs to another process: Postgres would refuse to start."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,8 @@ from typing import Any
 import pytest
 
 from cli.main import main
+from resources.database import Database
+from resources.settings import load_settings
 from sandbox.server import Sandbox
 
 
@@ -34,8 +39,12 @@ Aos = Callable[..., Answer]
 
 
 @pytest.fixture(scope="package")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("aos-home")
+def home() -> Iterator[Path]:
+    """A home whose Postgres runs as long as the tests, as under ``aos up``; not in pytest's 0700 folder."""
+    folder = Path(tempfile.mkdtemp(prefix="aos-test-"))
+    with closing(Database.open(load_settings(home=folder))):
+        yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="package")
