@@ -114,7 +114,7 @@ def _delete_files(settings: Settings, tenant_id: str) -> None:
 def tenant_folders(settings: Settings, tenant_id: str) -> tuple[Path, ...]:
     """The tenant's local folders besides the lake's: its views, and what a killed load left."""
     check_identifier(tenant_id, "tenant")
-    return settings.warehouse_dir / tenant_id, settings.home / "work" / tenant_id
+    return settings.warehouse_dir / tenant_id, *sorted((settings.home / "work").glob(f"{tenant_id}.*"))
 
 
 def owned_tables() -> list[Table]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pgvector.sqlalchemy import Vector
 from psycopg.types.json import Jsonb
 from sqlalchemy import BigInteger, Boolean, DateTime, Float, Integer, LargeBinary, Numeric, inspect, select
 from sqlalchemy.dialects.postgresql import JSONB, UUID
@@ -25,7 +26,6 @@ from resources.tenants import (
     owned_tables,
     remove_tenant,
     require_tenant,
-    tenant_folders,
 )
 from tests.store.conftest import Superuser
 
@@ -66,6 +66,7 @@ def _value(column: Any, salt: str) -> Any:
         (DateTime, "2024-01-01T00:00:00Z"),
         (JSONB, Jsonb({})),
         (LargeBinary, b"x"),
+        (Vector, str([0.5] * (getattr(column.type, "dim", None) or 1))),
     ]
     return next((value for kind, value in kinds if isinstance(column.type, kind)), salt)
 
@@ -85,8 +86,8 @@ def fill(superuser: Superuser, tenant_id: str) -> None:
 
 def files_of(settings: Settings, tenant_id: str) -> Iterator[Path]:
     yield Path(settings.lake) / tenant_id / "hubspot" / "companies" / "1.parquet"
-    for folder in tenant_folders(settings, tenant_id):
-        yield folder / "registry.duckdb"
+    yield settings.warehouse_dir / tenant_id / "registry.duckdb"
+    yield settings.home / "work" / f"{tenant_id}.hubspot" / "tmp1" / "spool" / "rows"
 
 
 def rows_of(superuser: Superuser, tenant_id: str) -> set[str]:
