@@ -88,7 +88,7 @@ def fit_logistic(rows: Matrix, right: Any, names: Sequence[str], strength: float
 
     mean, spread = rows.mean(0), rows.std(0)
     spread = np.where(spread < 1e-9, 1.0, spread)
-    learner = LogisticRegression(C=strength, max_iter=5000, tol=1e-9)
+    learner = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=200, tol=1e-10)
     # small matrices: more threads only wait for each other, and one is reproducible
     with threadpool_limits(limits=1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
