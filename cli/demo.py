@@ -73,6 +73,7 @@ def demo(
     say(f"{landed:,} records landed, {events:,} events, in {time.monotonic() - started:.0f} s.")
     if not landed:
         say("Nothing new: every record was there already, and none was taken twice.")
+    say("`aos mapping propose acme` says what the unknown fields mean, `aos mapping review acme` decides.")
     say("Next: `make up` opens the Dagster UI at http://127.0.0.1:3000 and syncs what is due;")
     say('      `aos query acme "SELECT …"` asks the views, `aos lineage acme views.account.name` traces.')
     if not all(result.success for result in results):
@@ -81,7 +82,8 @@ def demo(
 
 @contextmanager
 def _demo_mesh() -> Iterator[Mesh]:
-    with open_mesh() as mesh, quiet_dagster():
+    """A mesh that leaves unknown fields for later: loading the language of names takes longer than a sync."""
+    with open_mesh(mapper_enabled=False) as mesh, quiet_dagster():
         yield mesh
 
 

@@ -40,7 +40,7 @@ def demo_real(folder: Path) -> list[SyncResult]:
     from resources.query import run_query
     from sandbox.real import TENANTS
 
-    with open_mesh() as mesh, quiet_dagster():
+    with open_mesh(mapper_enabled=False) as mesh, quiet_dagster():
         connect_real(mesh, folder)
         results = [sync_tenant(mesh, tenant, None, show=True) for tenant in TENANTS]
         show_demo(mesh, results)

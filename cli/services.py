@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import Any
 
 from core.connector import ConnectorSpec
 from core.errors import UnknownName
@@ -13,9 +14,9 @@ from resources.settings import load_settings
 
 
 @contextmanager
-def open_mesh() -> Iterator[Mesh]:
-    """The mesh of this installation, for one command."""
-    with closing(Mesh(load_settings())) as mesh:
+def open_mesh(**overrides: Any) -> Iterator[Mesh]:
+    """The mesh of this installation, for one command; ``overrides`` are settings."""
+    with closing(Mesh(load_settings(**overrides))) as mesh:
         yield mesh
 
 
