@@ -24,6 +24,8 @@ Matrix = NDArray[np.floating[Any]]
 
 BASE = 0.1
 """Added to each word's weight, so that common words count a little too."""
+DIGITS = 4
+"""Decimals that are kept of sums and cosines, so that ties stay ties on every machine."""
 TIME_WORDS = frozenset({"date", "time", "at", "timestamp", "created", "updated", "utc", "modified", "on"})
 TIME_ENDS = frozenset({"date", "time", "at", "timestamp", "utc", "on"})
 FLAGS = frozenset({"is", "has", "can", "enabled", "active", "deleted", "archived"})
@@ -61,7 +63,7 @@ class EntityScorer:
         matrix = np.zeros((len(names), len(self.columns)), np.float32)
         totals = np.zeros(len(names), np.float32)
         for row, words in enumerate(names):
-            for concept in {self.lexicon.concept(word) for word in words}:
+            for concept in sorted({self.lexicon.concept(word) for word in words}):
                 weight = self.lexicon.weight(concept) + BASE
                 totals[row] += weight
                 at = self.columns.get(concept)
@@ -79,7 +81,8 @@ class EntityScorer:
         found |= self._measure_kind(readings)
         found |= _measure_names(readings, self.lexicon)
         for name in MEANING:
-            found[name] = (similarities or {}).get(name, np.zeros(shape, np.float32))
+            given = (similarities or {}).get(name, np.zeros(shape, np.float32))
+            found[name] = np.round(given, DIGITS)
         for name in RELATIVE_TO:
             found[f"margin_{name}"], found[f"rank_{name}"] = _compare(found[name])
         return np.stack([np.broadcast_to(found[name], shape) for name in FEATURES], -1).astype(np.float32)
@@ -114,7 +117,7 @@ class EntityScorer:
         last, last_weights = self._incidence([reading.bare_last for reading in readings])
         best = self._best_overlap(full, full_weights)
         best_last = self._best_overlap(last, last_weights)
-        named = full @ self.incidence[self.starts].T
+        named = np.round(full @ self.incidence[self.starts].T, DIGITS)
         known = np.square(full).sum(1)
         rarest = self._rarest_left(full)
         return {
@@ -135,11 +138,12 @@ class EntityScorer:
 
     def _best_overlap(self, names: Matrix, weights: Matrix) -> tuple[Matrix, Matrix, Matrix, Matrix]:
         """Per (name, field) of its best form: harmonic mean, share explained, share covered, form's rest."""
-        shared = names @ self.incidence.T
+        shared = np.round(names @ self.incidence.T, DIGITS)  # else rounding splits what is equal
         explained = shared / np.maximum(weights, BASE)[:, None]
         covered = shared / np.maximum(self.form_weights, BASE)[None, :]
         both = explained + covered
         harmonic = np.divide(2 * explained * covered, both, out=np.zeros_like(both), where=both > 0)
+        harmonic = np.round(harmonic, DIGITS)
         best = np.maximum.reduceat(harmonic, self.starts, axis=1)
         sizes = np.diff(np.append(self.starts, harmonic.shape[1]))
         is_best = (harmonic >= np.repeat(best, sizes, axis=1)) & (harmonic > 0)

@@ -88,14 +88,32 @@ def fit_logistic(rows: Matrix, right: Any, names: Sequence[str], strength: float
 
     mean, spread = rows.mean(0), rows.std(0)
     spread = np.where(spread < 1e-9, 1.0, spread)
-    learner = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=200, tol=1e-10)
+    learner = LogisticRegression(C=strength, max_iter=2000, tol=1e-6)
     # small matrices: more threads only wait for each other, and one is reproducible
     with threadpool_limits(limits=1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        learner.fit((rows - mean) / spread, right)
-    weights = learner.coef_[0] / spread
-    bias = float(learner.intercept_[0] - (weights * mean).sum())
+        standard = (rows - mean) / spread
+        learner.fit(standard, right)
+        found = np.append(learner.coef_[0], learner.intercept_[0])
+        found = _polish(found, standard, np.asarray(right, np.float64), strength)
+    weights = found[:-1] / spread
+    bias = float(found[-1] - (weights * mean).sum())
     return Logistic(tuple(names), tuple(round(float(one), 9) for one in weights), round(bias, 9))
+
+
+def _polish(found: Matrix, rows: Matrix, right: Matrix, strength: float) -> Matrix:
+    """Newton steps from near the optimum to the optimum itself; where lbfgs stops depends on rounding."""
+    given = np.column_stack([rows, np.ones(len(rows))])
+    penalty = np.append(np.ones(rows.shape[1]), 0.0)
+    for _ in range(25):
+        said = squash(given @ found)
+        slope = penalty * found + strength * (given.T @ (said - right))
+        curve = np.diag(penalty) + strength * (given.T * (said * (1 - said))) @ given
+        step = np.linalg.solve(curve, slope)
+        found = found - step
+        if np.abs(step).max() < 1e-11:
+            break
+    return found
 
 
 def _columns(values: Matrix, names: Sequence[str], columns: Sequence[str]) -> Matrix:

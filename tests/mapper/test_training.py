@@ -18,10 +18,11 @@ from resources.training import describe_labels, train_model
 def test_training_makes_the_shipped_model(
     truth: tuple[Path, Path], ontology: Ontology, embedder: Embedder
 ) -> None:
+    fresh = Embedder(embedder._encode)  # texts in other company differ in the seventh digit
     labels = read_labels(*truth)
     shipped = load_model()
     assert describe_labels(labels) == shipped.training
-    made = train_model(labels, ontology, embedder)
+    made = train_model(labels, ontology, fresh)
     for mode in (True, False):
         for one, other in zip(
             (made.stages(embedded=mode).pick, made.stages(embedded=mode).trust),
@@ -29,7 +30,7 @@ def test_training_makes_the_shipped_model(
             strict=True,
         ):
             assert one.names == other.names
-            np.testing.assert_allclose(one.weights, other.weights, atol=1e-6)
+            np.testing.assert_allclose(one.weights, other.weights, rtol=0, atol=2e-6)
     _check_figures(made.figures)
 
 
