@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import contextvars
 import ctypes
+import sys
 import threading
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from types import FrameType
 
 from dagster import DagsterEvent
 from dagster._core.errors import DagsterExecutionInterruptedError
@@ -94,17 +96,29 @@ class Crew(AbstractContextManager["Crew"]):
         return bool(self._threads)
 
     def interrupt(self) -> None:
-        """Raise DagsterExecutionInterruptedError inside every thread at its next Python instruction."""
+        """Raise DagsterExecutionInterruptedError inside every thread at its next Python instruction.
+
+        One that imports is left alone, to be asked again: cut there, an import lock stays held for good.
+        """
         if not self.at_work:
             return
+        frames = sys._current_frames()
         for thread in self._threads:
-            if thread.ident is not None:
+            if thread.ident is not None and not _imports(frames.get(thread.ident)):
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(
                     ctypes.c_ulong(thread.ident), ctypes.py_object(DagsterExecutionInterruptedError)
                 )
 
     def __exit__(self, *_: object) -> None:
         self.interrupt()
+
+
+def _imports(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _settles(event: DagsterEvent) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import threading
@@ -28,6 +29,7 @@ from dagster import (
     success_hook,
 )
 from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import DagsterEvent
 from dagster._core.execution.api import execute_run_iterator
 
@@ -322,6 +324,34 @@ def test_an_interrupt_stops_the_steps_and_what_waits(instance: DagsterInstance) 
     assert ended == ["unwound", "unwound"]
     assert run.status == DagsterRunStatus.FAILURE
     assert sorted(run.steps(DagsterEventType.STEP_FAILURE)) == ["a", "b"]
+
+
+def test_an_import_is_not_cut_by_an_interrupt(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut inside the import machinery, its lock stayed held and the process hung at its next import."""
+    body = "import time\nfor _ in range(50):\n    time.sleep(0.01)\n"
+    (tmp_path / "slow_to_import.py").write_text(body)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    ended: list[str] = []
+
+    def work() -> None:
+        try:
+            importlib.import_module("slow_to_import")
+            ended.append("imported")
+            while True:
+                time.sleep(0.01)
+        except DagsterExecutionInterruptedError:
+            ended.append("interrupted")
+
+    team = crew.Crew()
+    thread = threading.Thread(target=work, daemon=True)
+    team._threads.add(thread)
+    thread.start()
+    time.sleep(0.1)
+    until = time.monotonic() + 20
+    while thread.is_alive() and time.monotonic() < until:
+        team.interrupt()
+        thread.join(0.05)
+    assert ended == ["imported", "interrupted"]
 
 
 def test_an_unwilling_step_does_not_hold_the_process(
