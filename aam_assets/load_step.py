@@ -50,16 +50,17 @@ def load_streams(context: AssetExecutionContext, spec: ConnectorSpec) -> Iterato
             streams = _load(context, mesh, spec, tenant_id, chosen).streams
         facts = read_stream_facts(mesh.db, tenant_id, spec.connector)
     except MeshError as error:
-        raise _fail(context, spec, dict.fromkeys(chosen, str(error))) from None
+        raise _fail(context, spec, dict.fromkeys(chosen, str(error)), [str(error)]) from None
     for name, stream in streams.items():
         if stream.error is None:
             yield _show_stream(spec, name, stream, facts.get(name, StreamFacts()))
     for name in spec.streams:
         if AssetCheckKey(_asset_key(spec, name), DRIFT_CHECK) in context.selected_asset_check_keys:
             yield _check_drift(spec, name, facts.get(name, StreamFacts()))
-    errors = {name: _say(spec, name, one.error) for name, one in streams.items() if one.error is not None}
+    errors = {name: one.error for name, one in streams.items() if one.error is not None}
     if errors:
-        raise _fail(context, spec, errors)
+        said = {name: _say(spec, name, error) for name, error in errors.items()}
+        raise _fail(context, spec, said, _summarize(spec, errors))
 
 
 def _asset_key(spec: ConnectorSpec, stream: str) -> AssetKey:
@@ -94,7 +95,7 @@ def _load(
     except MeshError as error:
         mark_sync_finished(mesh.db, tenant_id, spec.connector, str(error))
         raise
-    problems = [_say(spec, name, error) for name, error in report.errors.items()]
+    problems = _summarize(spec, report.errors)
     mark_sync_finished(mesh.db, tenant_id, spec.connector, "\n".join(problems) or None)
     return report
 
@@ -114,9 +115,21 @@ def _say(spec: ConnectorSpec, stream: str, error: str) -> str:
     return error if name in error else f"{name}: {error}"
 
 
-def _fail(context: AssetExecutionContext, spec: ConnectorSpec, errors: Mapping[str, str]) -> Failure:
+def _summarize(spec: ConnectorSpec, errors: Mapping[str, str]) -> list[str]:
+    """Each error once, with the streams it is about."""
+    streams: dict[str, list[str]] = {}
+    for name, error in errors.items():
+        streams.setdefault(error, []).append(name)
+    return [
+        _say(spec, names[0], error) if len(names) == 1 else f"{spec.connector}/{', '.join(names)}: {error}"
+        for error, names in streams.items()
+    ]
+
+
+def _fail(
+    context: AssetExecutionContext, spec: ConnectorSpec, errors: Mapping[str, str], problems: Sequence[str]
+) -> Failure:
     """One failure that says all that went wrong, by stream; trying again at once would not help."""
-    problems = list(dict.fromkeys(errors.values()))
     for problem in problems:
         context.log.error(problem)
     facts = {"connector": spec.connector, "errors": dict(errors)}

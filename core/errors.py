@@ -5,9 +5,11 @@ MeshError
 │   ├── ConfigError         a connector config or a setting is wrong
 │   ├── UnknownName         a tenant, connector, stream, entity or view that does not exist
 │   ├── CredentialError     credentials are missing, malformed or refused by the source
+│   │   └── AccessDenied        they are good, but not for this resource
 │   └── QueryError          a query that may not or cannot run
 ├── TryAgain            nothing to mend: the same call may work later (exit 1)
 │   ├── SourceUnavailable   the source does not answer, or not as documented
+│   │   └── UnexpectedAnswer    it answers this request, but not as documented
 │   ├── LockBusy            another process works on the same thing
 │   └── StorageUnavailable  Postgres, the lake or the warehouse does not answer
 └── AskHuman            a person has to decide                       (exit 1)
@@ -72,6 +74,10 @@ class CredentialError(FixInput):
     """Credentials are missing, malformed or refused by the source."""
 
 
+class AccessDenied(CredentialError):
+    """The source refuses this resource; what else the credentials open is unknown."""
+
+
 class QueryError(FixInput):
     """A query that may not run (forbidden) or cannot run (wrong SQL)."""
 
@@ -82,6 +88,10 @@ class TryAgain(MeshError):
 
 class SourceUnavailable(TryAgain):
     """The source does not answer, or not as documented."""
+
+
+class UnexpectedAnswer(SourceUnavailable):
+    """The source answers, but not as documented; other requests may well work."""
 
 
 class LockBusy(TryAgain):

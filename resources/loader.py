@@ -18,7 +18,14 @@ from functools import partial
 from pathlib import Path
 
 from core.connector import ConnectorSpec
-from core.errors import CredentialError, MeshError, SourceUnavailable, UnknownName
+from core.errors import (
+    AccessDenied,
+    CredentialError,
+    MeshError,
+    SourceUnavailable,
+    UnexpectedAnswer,
+    UnknownName,
+)
 from core.names import join_name
 from resources.connections import get_connection
 from resources.connectors.base import Reader, SourceContext, open_reader
@@ -151,15 +158,15 @@ def _read_streams(reader: Reader, loads: Sequence[StreamLoad], report: LoadRepor
     for load in loads:
         report.streams[load.stream] = load.report
         where = f"{report.tenant_id}/{join_name(report.connector, load.stream)}"
-        if health.broken is not None:
-            load.report.error = health.broken
+        if health.broken_by is not None:
+            load.report.error = f"not tried, since {health.broken_by} failed"
             continue
         log.info("%s: reading", where)
         try:
             if load.read(reader):
                 fresh.append(load)
         except MeshError as error:
-            health.note(error)
+            health.note(load.stream, error)
             load.report.error = str(error)
             log.warning("%s: %s", where, error)
         except OSError as error:
@@ -176,14 +183,16 @@ class _Health:
     def __init__(self) -> None:
         self.answered = False
         self.silent_streams = 0
-        self.broken: str | None = None
+        self.broken_by: str | None = None
 
-    def note(self, error: MeshError) -> None:
-        """A stream failed. A source that answered before keeps its other streams."""
-        if isinstance(error, SourceUnavailable) and not self.answered:
+    def note(self, stream: str, error: MeshError) -> None:
+        """A stream failed. A source that answers, be it wrongly, keeps its other streams."""
+        silent = isinstance(error, SourceUnavailable) and not isinstance(error, UnexpectedAnswer)
+        if silent and not self.answered:
             self.silent_streams += 1
-        if isinstance(error, CredentialError) or self.silent_streams > 1:
-            self.broken = str(error)
+        refused = isinstance(error, CredentialError) and not isinstance(error, AccessDenied)
+        if refused or self.silent_streams > 1:
+            self.broken_by = stream
 
 
 def _tell(report: LoadReport, fresh: Sequence[StreamLoad], settled: Sequence[SettledLoad]) -> None:

@@ -16,7 +16,14 @@ from dlt.sources.helpers.requests.session import Session
 from requests import PreparedRequest, Response
 from urllib3.exceptions import HTTPError as WireError
 
-from core.errors import ConfigError, CredentialError, MeshError, SourceUnavailable
+from core.errors import (
+    AccessDenied,
+    ConfigError,
+    CredentialError,
+    MeshError,
+    SourceUnavailable,
+    UnexpectedAnswer,
+)
 from resources.connectors.auth import Authenticator, build_auth
 from resources.connectors.base import SourceContext, require_base_url
 from resources.connectors.bodies import BodyTooLarge, BodyUnreadable, PageResponse, parse_json, read_content
@@ -206,7 +213,7 @@ class SourceSession(Session):  # type: ignore[misc]
             body = None if empty else parse_json(content, charset[1].get("charset"))
             return PageResponse.of(response, content, body)
         except BodyTooLarge as error:
-            raise SourceUnavailable(
+            raise UnexpectedAnswer(
                 f"a page of {path} is too large",
                 expected=f"at most {self._limits.page_max_bytes} bytes",
                 found=str(error),
@@ -214,7 +221,7 @@ class SourceSession(Session):  # type: ignore[misc]
                 remedy="Ask for smaller pages or raise limits.page_max_bytes",
             ) from None
         except BodyUnreadable as error:
-            raise SourceUnavailable(
+            raise UnexpectedAnswer(
                 f"{path} answered {response.status_code}, {error}",
                 expected="JSON",
                 found=self.scrubber.excerpt(content) or "an empty body",
@@ -239,7 +246,8 @@ class SourceSession(Session):  # type: ignore[misc]
         found = f"status {status}, saying: {said}"
         if status in (401, 403):
             remedy = f"aos connection rotate {self._context.tenant_id} {self._context.spec.connector}"
-            raise CredentialError(
+            refused = CredentialError if status == 401 else AccessDenied
+            raise refused(
                 f"the source refused the credentials at {path}", found=found, where=where, remedy=remedy
             )
         if status in (404, 410):

@@ -15,7 +15,7 @@ from dlt.sources.helpers.rest_client import RESTClient
 from requests import Request, Response
 
 from core.connector import Endpoint, EndpointDeletion, Incremental
-from core.errors import ConfigError, SourceUnavailable
+from core.errors import ConfigError, SourceUnavailable, UnexpectedAnswer
 from core.incremental import ContentWindow, CursorWindow
 from core.names import join_name
 from resources.connectors.base import Page, SourceContext
@@ -175,7 +175,7 @@ class RestReader:
             if error.where is not None:
                 raise
             facts = {"expected": error.expected, "found": error.found, "remedy": error.remedy}
-            raise SourceUnavailable(error.problem, where=f"{where} {path}", **facts) from None
+            raise type(error)(error.problem, where=f"{where} {path}", **facts) from None
 
     def _parent_fields(self, stream: str) -> list[Fields]:
         """Of each record of a parent stream, what its children need; read whole, once a reader."""
@@ -210,7 +210,7 @@ def read_records(body: Any, path: str | None) -> list[Any]:
         return [found]
     keys = ", ".join(list(map(str, body))[:10]) if isinstance(body, dict) else "a list"
     absent = found is MISSING or path is None
-    raise SourceUnavailable(
+    raise UnexpectedAnswer(
         "the body has no list of records" + (f" at {path!r}" if path else ""),
         expected="a list",
         found=f"a body with {keys or 'nothing'}" if absent else type(found).__name__,

@@ -8,7 +8,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from core.errors import CredentialError, SourceUnavailable, UnknownName
+from core.errors import (
+    AccessDenied,
+    CredentialError,
+    MeshError,
+    SourceUnavailable,
+    UnexpectedAnswer,
+    UnknownName,
+)
 from resources.connectors.base import AOS_TYPE, Page, Reject
 from resources.loads import count_quarantine, list_loads, list_quarantine, list_unconsumed
 from resources.schema_versions import latest_version, list_drift, list_versions
@@ -49,7 +56,7 @@ def test_a_failing_stream_lands_nothing_and_the_others_go_on(make_loading: Any) 
 def test_refused_credentials_stop_the_connection(make_loading: Any) -> None:
     loading = make_loading(whole={"a": failing(CredentialError("refused")), "b": pages_of([{"id": 1}])})
     report = loading.load()
-    assert report.errors == {"a": "refused", "b": "refused"}
+    assert report.errors == {"a": "refused", "b": "not tried, since a failed"}
     assert loading.rows("b") == []
 
 
@@ -57,9 +64,19 @@ def test_a_silent_source_is_not_asked_for_every_stream(make_loading: Any) -> Non
     down = {name: failing(SourceUnavailable("no answer")) for name in "abc"}
     loading = make_loading(whole={**down, "d": pages_of([{"id": 1}])})
     for _ in range(3):
-        assert loading.load().errors == dict.fromkeys("abcd", "no answer")
+        skipped = dict.fromkeys("cd", "not tried, since b failed")
+        assert loading.load().errors == {"a": "no answer", "b": "no answer", **skipped}
     assert len(loading.lake.loads(loading.tenant_id, "shop")) <= 1, "dlt's own state, at most"
     assert list_loads(loading.db, loading.tenant_id) == []
+
+
+@pytest.mark.parametrize("error", [AccessDenied("no scope"), UnexpectedAnswer("not JSON")])
+def test_a_source_that_answers_wrongly_keeps_its_other_streams(make_loading: Any, error: MeshError) -> None:
+    wrong = {name: failing(error) for name in "abc"}
+    loading = make_loading(whole={**wrong, "d": pages_of([{"id": 1}])})
+    report = loading.load()
+    assert report.errors == dict.fromkeys("abc", str(error))
+    assert report.streams["d"].landed == 1
 
 
 def test_an_unknown_stream_or_tenant_is_said(make_loading: Any) -> None:
