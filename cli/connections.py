@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.credentials import read_credentials
-from cli.output import Json, print_json, print_table, say, show_records
+from cli.output import Json, first_line, print_json, print_table, say, show_records
 from cli.services import find_spec, open_mesh
 from core.errors import FixInput, MeshError
 
@@ -92,7 +92,14 @@ def list_(tenant: Tenant, as_json: Json = False) -> None:
     with open_mesh() as mesh:
         require_tenant(mesh.db, tenant)
         rows = [
-            [c.connector, c.status, _schedule_text(c), c.last_sync_finished_at, c.next_due_at, c.last_error]
+            [
+                c.connector,
+                c.status,
+                _schedule_text(c),
+                c.last_sync_finished_at,
+                c.next_due_at,
+                c.last_error if as_json else first_line(c.last_error),
+            ]
             for c in list_connections(mesh.db, tenant)
         ]
     columns = ["connector", "status", "schedule", "last sync", "next due", "last error"]

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 console = Console()
@@ -29,10 +30,10 @@ def print_json(payload: Any) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table; columns whose every value is a number are right-aligned."""
-    table = Table(title=title, title_justify="left", header_style="bold")
+    table = Table(title=plain(title), title_justify="left", header_style="bold")
     for index, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[index], NUMERIC) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(plain(column), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     console.print(table)
@@ -67,4 +68,18 @@ def _cell(value: Any) -> str:
         return f"{value:%Y-%m-%d %H:%M:%S}"
     if isinstance(value, Decimal):
         return f"{value:,.2f}" if value == round(value, 2) else f"{value.normalize():,f}"
-    return str(value).replace("[", "\\[")
+    return plain(str(value))
+
+
+def plain(text: str) -> str:
+    """``text`` as rich shows it letter by letter: no markup, and nothing that would steer the terminal."""
+    kept = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+    return escape(kept)
+
+
+def first_line(text: str | None, most: int = 120) -> str | None:
+    """As much of an error as a table has room for; ``aos connection show`` has all of it."""
+    if text is None:
+        return None
+    line = text.partition("\n")[0]
+    return line if line == text and len(line) <= most else f"{line[:most].rstrip()} …"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from cli.output import Json, console, errors, print_json, print_table, say, show_records
+from cli.output import Json, console, errors, first_line, print_json, print_table, say, show_records
 from cli.services import open_mesh
 
 if TYPE_CHECKING:
@@ -38,8 +38,11 @@ def sync(
         result = sync_tenant(mesh, tenant, connector, show=not as_json)
     if as_json:
         print_json(asdict(result) | {"success": result.success})
-    else:
+    elif not result.interrupted:
         show_sync(result)
+    if result.interrupted:
+        errors.print("Interrupted: what has landed stays, the next sync goes on from there.")
+        raise typer.Exit(130)
     if not result.success:
         raise typer.Exit(1)
 
@@ -111,11 +114,12 @@ def show_sync(result: SyncResult) -> None:
             for s in result.streams
         ],
     )
-    if result.views:
+    changed = {entity: facts for entity, facts in result.views.items() if facts.get("new events")}
+    if changed:
         print_table(
             f"{result.tenant_id}: views that changed",
             ["view", "rows"],
-            [[entity, facts.get("dagster/row_count")] for entity, facts in sorted(result.views.items())],
+            [[entity, facts.get("dagster/row_count")] for entity, facts in sorted(changed.items())],
         )
     for stream in result.streams:
         if stream.drift:
@@ -151,7 +155,7 @@ def status(as_json: Json = False) -> None:
                     c.last_sync_finished_at,
                     c.next_due_at,
                     refused.get(c.connector, 0),
-                    c.last_error,
+                    c.last_error if as_json else first_line(c.last_error),
                 ]
                 for c in list_connections(mesh.db, tenant.tenant_id)
             ]
