@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from dagster import DagsterEvent, DagsterEventType, TableMetadataValue
+from dagster import DagsterEvent, DagsterEventType, DagsterExecutionInterruptedError, TableMetadataValue
 
 from resources.asset_metadata import BY_STREAM, COVERAGE, FAILED_STREAMS
 
@@ -73,7 +73,7 @@ def read_result(
     errors: dict[tuple[str, str], str] = {}
     seconds_of: dict[str, float] = {}
     counts: dict[str, int] = {}
-    ended = False
+    ended = cut = False
     for event in events:
         ended = ended or event.event_type in (DagsterEventType.RUN_SUCCESS, DagsterEventType.RUN_FAILURE)
         if event.is_step_materialization and event.asset_key is not None:
@@ -87,7 +87,8 @@ def read_result(
         elif event.is_step_success and event.step_key is not None:
             seconds_of[event.step_key] = event.step_success_data.duration_ms / 1000
         elif event.is_step_failure and event.step_key is not None:
-            failures[event.step_key] = _describe(event)
+            cut = cut or _was_interrupted(event)
+            failures[event.step_key] = "interrupted" if _was_interrupted(event) else _describe(event)
             errors.update(_read_stream_errors(event))
         elif event.event_type == DagsterEventType.RUN_FAILURE and not failures:
             failures["run"] = event.message or "the run failed"
@@ -99,7 +100,7 @@ def read_result(
         canonical={path[1]: facts for path, facts in shown.items() if path[0] == "canonical"},
         views={path[1]: facts for path, facts in shown.items() if path[0] == "views"},
         failures=failures,
-        interrupted=not ended,
+        interrupted=cut or not ended,
         events=counts,
         step_seconds=seconds_of,
     )
@@ -137,6 +138,14 @@ def _read_coverage(value: Any) -> dict[Any, tuple[int, int]]:
         return {}
     rows: list[Mapping[str, Any]] = [record.data for record in value.records]
     return {(row["connector"], row["stream"]): (int(row["mapped"]), int(row["unknown"])) for row in rows}
+
+
+def _was_interrupted(event: DagsterEvent) -> bool:
+    """Whether a step was cut by a signal: Dagster calls that a failure."""
+    error = event.step_failure_data.error
+    while error is not None and error.cls_name != DagsterExecutionInterruptedError.__name__:
+        error = error.cause
+    return error is not None
 
 
 def _describe(event: DagsterEvent) -> str:
