@@ -80,8 +80,7 @@ class Database:
                 "the database user may not set up the mesh's tables",
                 found=str(error.orig).splitlines()[0],
                 where=_describe(self._url),
-                remedy=f"Let an administrator run: CREATE EXTENSION IF NOT EXISTS vector; {'; '.join(f'CREATE ROLE {role}' for role in ROLES)}; "
-                f"GRANT {', '.join(ROLES)} TO {self._url.username}",
+                remedy=f"Let an administrator run: {_preparation(self._url)}",
             ) from error
 
     def _check_version(self, conn: Connection) -> None:
@@ -239,6 +238,12 @@ def _read_url(given: str) -> URL:
             where="AOS_DATABASE_URL",
         )
     return url.set(drivername="postgresql+psycopg")
+
+
+def _preparation(url: URL) -> str:
+    """What only an administrator may do in a database, as SQL."""
+    roles = "; ".join(f"CREATE ROLE {role}" for role in ROLES)
+    return f"CREATE EXTENSION IF NOT EXISTS vector; {roles}; GRANT {', '.join(ROLES)} TO {url.username}"
 
 
 def _describe(url: URL) -> str:
