@@ -50,6 +50,7 @@ class Connection:
     last_sync_finished_at: datetime | None
     last_error: str | None
     failures: int
+    created_at: datetime
 
 
 _COLUMNS = [connections.c[field.name] for field in fields(Connection)]

@@ -88,7 +88,8 @@ def load_connector(
             states = lake.restore_states(tenant_id, connector)
             with closing(open_reader(context)) as reader:
                 spool = folder / "spool"
-                loads = [StreamLoad(spec, name, states.get(name), spool, run_id) for name in chosen]
+                made = context.connected_at
+                loads = [StreamLoad(spec, name, states.get(name), spool, run_id, made) for name in chosen]
                 fresh = _read_streams(reader, loads, report)
             if fresh:
                 lock.verify()
@@ -119,6 +120,7 @@ def describe_source(db: Database, secrets: SecretStore, spec: ConnectorSpec, ten
         credentials=secrets.read(tenant_id, spec.connector),
         options=connection.options,
         access_token=partial(secrets.access_token, tenant_id, spec.connector),
+        connected_at=connection.created_at.isoformat(),
     )
 
 

@@ -72,11 +72,18 @@ def is_snapshot(spec: ConnectorSpec, stream: str) -> bool:
 class StreamLoad:
     """Reading one stream once. ``state_before`` is what the last load left, as JSON text.
 
-    After ``read`` said that something is new, ``tables`` has it and ``state_after`` goes with it.
+    After ``read`` said that something is new, ``tables`` has it and ``state_after`` goes with it. A position
+    left by an earlier connection (another ``connected_at``) does not count: it may be another account's.
     """
 
     def __init__(
-        self, spec: ConnectorSpec, stream: str, state_before: str | None, folder: Path, run_id: str = ""
+        self,
+        spec: ConnectorSpec,
+        stream: str,
+        state_before: str | None,
+        folder: Path,
+        run_id: str = "",
+        connected_at: str = "",
     ) -> None:
         self.stream = stream
         self._run_id = run_id
@@ -84,6 +91,9 @@ class StreamLoad:
         self._keys = tuple(parse_path(path) for path in spec.streams[stream].primary_key)
         self._snapshot = is_snapshot(spec, stream)
         self._state: dict[str, Any] = json.loads(state_before) if state_before else {}
+        self._connected_at = connected_at
+        if self._state.get("connected_at", connected_at) != connected_at:
+            self._state |= {"reader": {}, "digest": None}
         self._position: dict[str, Any] = copy.deepcopy(self._state.get("reader", {}))
         self._names = ColumnNames(self._state.get("names"))
         self._rows = Spool(folder / stream / "rows")
@@ -135,6 +145,7 @@ class StreamLoad:
         self._state = {
             "reader": self._position,
             "digest": digest,
+            "connected_at": self._connected_at,
             "names": self._names.given,
             "evidence": columns_to_json(self._evidence),
         }

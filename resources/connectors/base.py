@@ -48,6 +48,7 @@ class SourceContext:
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     options: Mapping[str, str] = field(default_factory=dict)
     access_token: Callable[..., str] | None = field(default=None, repr=False)
+    connected_at: str = ""
 
     @property
     def where(self) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from resources.connections import remove_connection
 from resources.loads import list_loads, list_quarantine
 from resources.schema_versions import latest_version, list_drift
 from resources.tables import loads
@@ -64,3 +65,18 @@ def test_second_load_takes_only_what_is_new(make_loading: Any) -> None:
     assert third.streams["colours"].landed == 0
     assert len(loading.rows("people")) == 4
     assert len(loading.rows("colours")) == 2
+
+
+def test_a_connection_made_anew_starts_from_the_beginning(make_loading: Any) -> None:
+    """It may be another account, whose records lie behind the old one's position."""
+    people = [{"id": n, "n": n} for n in range(3)]
+    colours = pages_of([{"id": "r"}])
+    loading = make_loading(whole={"colours": colours}, new={"people": after_cursor(people)})
+    loading.load()
+    remove_connection(loading.db, loading.tenant_id, "shop", actor="tester")
+    other = [{"id": "x", "n": 1}]
+    again = make_loading(whole={"colours": colours}, new={"people": after_cursor(other)})
+    report = again.load()
+    assert report.streams["people"].landed == 1
+    assert report.streams["colours"].landed == 1
+    assert again.load().streams["people"].landed == 0
