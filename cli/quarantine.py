@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.output import Json, show_records
+from cli.output import Json, print_json, show_records
 from cli.services import open_mesh
 
 app = typer.Typer(help="Look at refused records.", no_args_is_help=True)
@@ -25,9 +25,9 @@ def list_(
 
     with open_mesh() as mesh:
         require_tenant(mesh.db, tenant)
-        rows = [
-            [q.connector, q.stream, q.stage, q.record_id, q.code, q.reason, q.quarantined_at]
-            for q in list_quarantine(mesh.db, tenant, connector=connector, limit=limit)
-        ]
-    columns = ["connector", "stream", "stage", "record", "code", "reason", "when"]
-    show_records(f"Quarantine of {tenant}", columns, rows, as_json=as_json)
+        found = list_quarantine(mesh.db, tenant, connector=connector, limit=limit)
+    if as_json:
+        print_json([vars(one) for one in found])
+        return
+    rows = [[f"{one.connector}/{one.stream}", one.record_id, one.reason] for one in found]
+    show_records(f"Quarantine of {tenant}", ["stream", "record", "reason"], rows, as_json=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dagster import DagsterEvent
 
     from resources.mesh import Mesh
-    from resources.sync_result import SyncResult
+    from resources.sync_result import StreamResult, SyncResult
 
 Tenant = Annotated[str, typer.Argument(metavar="TENANT")]
 
@@ -96,24 +96,11 @@ def _progress(tenant: str, *, show: bool) -> Iterator[Any]:
 
 def show_sync(result: SyncResult) -> None:
     """What a sync did, per stream and per view; failures last, where they are seen."""
-    print_table(
-        f"{result.tenant_id}: sources",
-        ["connector", "stream", "read", "landed", "unchanged", "refused", "mapped", "unknown", "schema"],
-        [
-            [
-                s.connector,
-                s.stream,
-                s.records,
-                s.landed,
-                s.unchanged,
-                s.quarantined,
-                s.mapped,
-                s.unknown,
-                s.schema_version,
-            ]
-            for s in result.streams
-        ],
-    )
+    rows = [_show_stream(stream, result.refused) for stream in result.streams]
+    news = [row for row in rows if row[2] or row[4]]
+    if news:
+        columns = ["stream", "read", "landed", "unchanged", "refused", "mapped", "unknown"]
+        print_table(f"{result.tenant_id}: streams with news", columns, news)
     changed = {entity: facts for entity, facts in result.views.items() if facts.get("new events")}
     if changed:
         print_table(
@@ -133,6 +120,13 @@ def show_sync(result: SyncResult) -> None:
         if landed
         else f"Nothing new ({result.seconds:.1f} s)"
     )
+
+
+def _show_stream(stream: StreamResult, refused: Mapping[str, int]) -> list[Any]:
+    """Refused: before landing, and by the canonical step."""
+    name = f"{stream.connector}/{stream.stream}"
+    bad = stream.quarantined + refused.get(name, 0)
+    return [name, stream.records, stream.landed, stream.unchanged, bad, stream.mapped, stream.unknown]
 
 
 def status(as_json: Json = False) -> None:
@@ -160,4 +154,8 @@ def status(as_json: Json = False) -> None:
                 for c in list_connections(mesh.db, tenant.tenant_id)
             ]
     columns = ["tenant", "connector", "status", "last sync", "next due", "quarantined", "last error"]
-    show_records("Connections", columns, rows, as_json=as_json)
+    if as_json:
+        show_records("Connections", columns, rows, as_json=True)
+        return
+    narrow = [[f"{row[0]}/{row[1]}", row[2], row[3], *row[5:]] for row in rows]
+    show_records("Connections", ["connection", *columns[2:4], *columns[5:]], narrow, as_json=False)

@@ -51,6 +51,7 @@ def remove(
 ) -> None:
     """Delete everything of a tenant: rows, files, partitions. The audit trail stays."""
     from resources.instance import open_instance
+    from resources.maintenance import forget_tenant
     from resources.partitions import remove_partition
     from resources.tenants import remove_tenant, require_tenant
 
@@ -60,5 +61,6 @@ def remove(
             raise FixInput("nothing was deleted", remedy="answer yes, or pass --yes")
         with open_instance(mesh.settings) as instance:
             remove_partition(instance, tenant)
+            forget_tenant(instance, tenant)
         remove_tenant(mesh.db, mesh.settings, tenant, mesh.settings.actor)
         say(f"Tenant {tenant} is gone.")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster._core.storage.tags import PARTITION_NAME_TAG
 from sqlalchemy import Connection, text
 
 from resources.dagster_storage import MeshEventLog
@@ -37,6 +38,8 @@ _OLD_CHECKS = text(
     )
     """
 )
+
+_TENANTS_CHECKS = text("DELETE FROM dagster.asset_check_executions WHERE partition = :tenant")
 
 
 @dataclass(frozen=True)
@@ -82,3 +85,15 @@ def _delete_run(instance: DagsterInstance, run_id: str) -> None:
 
 def _delete_checks(conn: Connection, before: datetime) -> int:
     return conn.execute(_OLD_CHECKS, {"before": before.replace(tzinfo=None)}).rowcount
+
+
+def forget_tenant(instance: DagsterInstance, tenant_id: str) -> int:
+    """Delete a removed tenant's runs with their events, and its check results; returns how many runs."""
+    runs = instance.get_runs(filters=RunsFilter(tags={PARTITION_NAME_TAG: tenant_id}))
+    for run in runs:
+        _delete_run(instance, run.run_id)
+    storage = instance.event_log_storage
+    if isinstance(storage, MeshEventLog):
+        with storage.database.owner() as conn:
+            conn.execute(_TENANTS_CHECKS, {"tenant": tenant_id})
+    return len(runs)

@@ -47,6 +47,8 @@ class SyncResult:
     interrupted: bool = False
     events: Mapping[str, int] = field(default_factory=dict)
     """Connector → canonical events its loads became, deletions included."""
+    refused: Mapping[str, int] = field(default_factory=dict)
+    """``connector/stream`` → landed records that the canonical step put into quarantine."""
     step_seconds: Mapping[str, float] = field(default_factory=dict)
     """Step → how long it took; steps that failed are left out."""
 
@@ -73,6 +75,7 @@ def read_result(
     errors: dict[tuple[str, str], str] = {}
     seconds_of: dict[str, float] = {}
     counts: dict[str, int] = {}
+    refused: dict[str, int] = {}
     ended = cut = False
     for event in events:
         ended = ended or event.event_type in (DagsterEventType.RUN_SUCCESS, DagsterEventType.RUN_FAILURE)
@@ -81,7 +84,7 @@ def read_result(
             shown[tuple(event.asset_key.path)] = {
                 name: value.value for name, value in metadata.items() if isinstance(value.value, PLAIN)
             }
-            _count_events(metadata.get(BY_STREAM), counts)
+            _count_events(metadata.get(BY_STREAM), counts, refused)
             if COVERAGE in metadata:
                 shown[(COVERAGE,)] = _read_coverage(metadata[COVERAGE])
         elif event.is_step_success and event.step_key is not None:
@@ -102,15 +105,17 @@ def read_result(
         failures=failures,
         interrupted=cut or not ended,
         events=counts,
+        refused=refused,
         step_seconds=seconds_of,
     )
 
 
-def _count_events(table: Any, counts: dict[str, int]) -> None:
+def _count_events(table: Any, counts: dict[str, int], refused: dict[str, int]) -> None:
     for record in table.records if isinstance(table, TableMetadataValue) else ():
         row: Mapping[str, Any] = record.data
         connector = str(row["stream"]).partition("/")[0]
         counts[connector] = counts.get(connector, 0) + int(row["events"]) + int(row["deleted"])
+        refused[str(row["stream"])] = int(row["refused"])
 
 
 def _read_streams(

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from resources.database import Database
+from resources.settings import load_settings
 from sandbox.server import Sandbox
 from tests.cli.conftest import Aos
 
@@ -81,7 +85,7 @@ def test_a_refused_credential_adds_no_connection(aos: Aos, tenant: str, sandbox:
     assert aos("connection", "list", tenant, "--json").json == []
 
 
-def test_from_a_connection_to_an_answer(aos: Aos, sandbox: Sandbox) -> None:
+def test_from_a_connection_to_an_answer(aos: Aos, sandbox: Sandbox, home: Path) -> None:
     tenant = "stark"
     assert aos("tenant", "add", tenant).code == 0
     added = aos(
@@ -114,6 +118,9 @@ def test_from_a_connection_to_an_answer(aos: Aos, sandbox: Sandbox) -> None:
     assert aos("connection", "pause", tenant, "zendesk").code == 0
     assert aos("sync", tenant).code == 2
     assert aos("tenant", "remove", tenant, "--yes").code == 0
+    with closing(Database.open(load_settings(home=home))) as db, db.owner() as conn:
+        left = conn.execute(text("SELECT count(*) FROM dagster.run_tags WHERE value = :t"), {"t": tenant})
+        assert left.scalar() == 0
     assert aos("query", tenant, "select 1").code == 2
 
 
