@@ -50,7 +50,7 @@ def validate(
         print_table("Connectors", ["connector", "kind", "streams", "mapped fields"], rows)
         for broken in errors:
             console.print("[red]✗[/] ", end="")
-            console.print(str(broken), markup=False, highlight=False)
+            console.print(str(broken), markup=False, highlight=False, soft_wrap=True)
         console.print(f"{len(rows)} usable, {len(errors)} errors")
     if errors:
         raise typer.Exit(2)

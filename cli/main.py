@@ -69,9 +69,9 @@ def _report(error: MeshError, *, as_json: bool) -> int:
         )
     else:
         errors.print(f"[bold red]{type(error).__name__}[/]: ", end="")
-        errors.print(str(error), markup=False, highlight=False)
+        errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
         for note in getattr(error, "__notes__", ()):
-            errors.print(note, markup=False, highlight=False)
+            errors.print(note, markup=False, highlight=False, soft_wrap=True)
     return error.exit_code
 
 

@@ -52,7 +52,7 @@ def show_records(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any
 def say(text: str, *, as_json: bool = False) -> None:
     """A sentence for people; silent where a program reads."""
     if not as_json:
-        console.print(text, markup=False, highlight=False)
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _cell(value: Any) -> str:

@@ -131,8 +131,7 @@ def test_configs_are_counted_and_a_broken_one_is_told_with_its_line(aos: Aos, tm
     (tmp_path / "broken.yaml").write_text("connector: broken\ntitle: B\nkind: rest\nstreamz: {}\n")
     answer = aos("config", "validate", str(tmp_path))
     assert answer.code == 2
-    assert "broken.yaml" in answer.out
-    assert "broken.yaml:4" in answer.out.replace(", line ", ":")
+    assert "broken.yaml:4" in answer.out
 
 
 def test_help_lists_every_command(aos: Aos) -> None:

@@ -130,7 +130,7 @@ def test_sets_travel_as_files_exactly(steward: Steward, place: tuple[str, str, s
     steward.json("edit", *place, "website", "--from", "web", "--transform", "concat", "--from", "name",
                  "--arg", "separator= | ")  # fmt: skip
     shown = steward.json("show", *place)
-    (file,) = steward.json("export", steward.tenant, "--to", str(tmp_path / "out"))
+    (file,) = steward.json("export", steward.tenant, "shop", "--to", str(tmp_path / "out"))
     assert file["fingerprint"] == shown["fingerprint"]
     steward.json("rollback", *place)
     done = steward.json("import", steward.tenant, str(tmp_path / "out"))

@@ -36,7 +36,7 @@ def rows(shared_data: Path) -> Path:
 def mesh(shared_data: Path) -> Iterator[Mesh]:
     """A mesh with the real input connected; apart from other tests, as the tenants have fixed names."""
     home = Path(tempfile.mkdtemp(prefix="aos-real-"))
-    settings = load_settings(home=home, actor="tester", database_url=None, lake_url=None, master_key=None)
+    settings = load_settings(home=home, actor="tester", mapper_enabled=False)
     database = Database.open(settings)
     opened = Mesh(settings, database)
     connect_real(opened, shared_data)

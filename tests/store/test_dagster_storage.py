@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from dagster import DagsterEvent, DagsterEventType, EventLogEntry
-from dagster._core.storage.dagster_run import DagsterRun
+from dagster._core.storage.dagster_run import DagsterRun, RunsFilter
 from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
@@ -34,10 +34,10 @@ def test_the_three_storages_work_in_their_schema(any_database: Database) -> None
     url = any_database.dagster_url
     runs = PostgresRunStorage(url)
     run = runs.add_run(DagsterRun(job_name="sync", tags={"tenant": "acme"}))
-    assert runs.get_runs() == [run]
+    assert runs.get_runs(RunsFilter(run_ids=[run.run_id])) == [run]
     events, schedules = PostgresEventLogStorage(url), PostgresScheduleStorage(url)
     assert events.get_logs_for_run(run.run_id) == []
-    assert schedules.all_instigator_state() == []
+    assert schedules.all_instigator_state(repository_selector_id="nobody") == []
     with any_database.owner() as conn:
         query = (
             "SELECT table_schema FROM information_schema.tables WHERE table_name IN ('runs', 'event_logs')"
