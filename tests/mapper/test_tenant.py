@@ -148,7 +148,9 @@ def test_a_decision_speaks_for_the_next_field_of_that_name(
     with database.tenant(tenant) as conn:
         asked = [(Question("crm", "others", "ZodiacBlob", "contact"), _read("ZodiacBlob", ontology))]
         votes = read_votes(conn, tenant, asked, None)
-    assert [(one.target, one.voter) for one in votes["contact", "zodiac blob"]] == [("salutation", "eve/rolodex")]
+    assert [(one.target, one.voter) for one in votes["contact", "zodiac blob"]] == [
+        ("salutation", "eve/rolodex")
+    ]
     stranger = f"{tenant}-2"
     with database.tenant(stranger) as conn:
         assert read_votes(conn, stranger, asked, None) == {}
