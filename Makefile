@@ -21,9 +21,8 @@ types: install
 rules: install
 	$(BIN)/lint-imports
 
-# Tests of one worker share a Postgres: what failed in company has to pass alone.
 tests: install
-	$(BIN)/pytest -n 2 || $(BIN)/pytest --last-failed
+	$(BIN)/pytest -n 2 --dist loadfile
 
 install: .venv/installed
 
