@@ -22,7 +22,7 @@ rules: install
 	$(BIN)/lint-imports
 
 tests: install
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2
 
 install: .venv/installed
 
