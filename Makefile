@@ -22,7 +22,7 @@ rules: install
 	$(BIN)/lint-imports
 
 tests: install
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadfile
 
 install: .venv/installed
 

@@ -22,17 +22,17 @@ def project_root() -> Path:
     return find_project_root()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def settings() -> Iterator[Settings]:
-    """Settings whose home is new and goes away with the session; not under pytest's own 0700 folder."""
+    """Settings whose home is new and goes away with the file of tests; not under pytest's own 0700 folder."""
     home = Path(tempfile.mkdtemp(prefix="aos-test-"))
     yield load_settings(home=home, actor="tester", database_url=None, lake_url=None, master_key=None)
     shutil.rmtree(home, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def database(settings: Settings) -> Iterator[Database]:
-    """The embedded Postgres, migrated; one server a test session."""
+    """The embedded Postgres, migrated; one server a file of tests: some rows are global."""
     opened = Database.open(settings)
     yield opened
     opened.close()

@@ -21,7 +21,7 @@ Superuser = Callable[..., psycopg.Connection]
 Script = Callable[..., "subprocess.Popen[str]"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def superuser(settings: Settings, database: Database) -> Superuser:
     """Opens a superuser's connection (autocommit) to a database of the test server."""
 
