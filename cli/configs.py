@@ -47,7 +47,8 @@ def validate(
             }
         )
     else:
-        print_table("Connectors", ["connector", "kind", "streams", "mapped fields"], rows)
+        if rows:
+            print_table("Connectors", ["connector", "kind", "streams", "mapped fields"], rows)
         for broken in errors:
             console.print("[red]✗[/] ", end="")
             console.print(str(broken), markup=False, highlight=False, soft_wrap=True)

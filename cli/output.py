@@ -49,6 +49,18 @@ def show_records(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any
         console.print(f"{title}: none")
 
 
+def tell_apart(names: Sequence[str]) -> list[str]:
+    """The names, each once: a repeated one gets the first free number, as in ``id``, ``id_2``."""
+    found: list[str] = []
+    for name in names:
+        number, told = 1, name
+        while told in found or (number > 1 and told in names):
+            number += 1
+            told = f"{name}_{number}"
+        found.append(told)
+    return found
+
+
 def say(text: str, *, as_json: bool = False) -> None:
     """A sentence for people; silent where a program reads."""
     if not as_json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.tree import Tree
 
-from cli.output import Json, console, print_json, print_table, say
+from cli.output import Json, console, print_json, print_table, say, tell_apart
 from cli.services import open_mesh
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def query(
         require_tenant(mesh.db, tenant)
         result = run_query(mesh.settings, tenant, sql, max_rows=limit, timeout_s=timeout_s)
     if as_json:
-        print_json([dict(zip(result.columns, row, strict=True)) for row in result.rows])
+        names = tell_apart(result.columns)
+        print_json([dict(zip(names, row, strict=True)) for row in result.rows])
         return
     print_table("", result.columns, result.rows)
     more = " (more exist; raise --limit)" if result.truncated else ""

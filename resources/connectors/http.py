@@ -45,10 +45,11 @@ class EndpointMissing(ConfigError):
 class _Transient(Exception):
     """This attempt failed; another may not. Text is free of secrets."""
 
-    def __init__(self, found: str, retry_after_s: float | None = None) -> None:
+    def __init__(self, found: str, retry_after_s: float | None = None, *, answered: bool = False) -> None:
         super().__init__(found)
         self.found = found
         self.retry_after_s = retry_after_s
+        self.answered = answered
 
 
 class SourceSession(Session):  # type: ignore[misc]
@@ -128,7 +129,8 @@ class SourceSession(Session):  # type: ignore[misc]
             wait_s = min(failure.retry_after_s, self._limits.retry_after_max_s)
         if failures > self._limits.retries or wait_s >= deadline.remaining_s:
             asked = f", asked to wait {failure.retry_after_s:g} s" if failure.retry_after_s else ""
-            raise SourceUnavailable(
+            kind = UnexpectedAnswer if failure.answered else SourceUnavailable
+            raise kind(
                 f"{request.method} {show_path(str(request.url))} failed {failures} times",
                 found=failure.found + asked,
                 where=where,
@@ -197,7 +199,9 @@ class SourceSession(Session):  # type: ignore[misc]
             self._check_deadline(watch, path, where)
         page.request = request
         if is_throttled(page):
-            raise _Transient(f"status {page.status_code}", read_retry_after(page))
+            # 500 is this endpoint's own fault; 502 to 504 and 429 are the whole source's.
+            own = page.status_code == 500
+            raise _Transient(f"status {page.status_code}", read_retry_after(page), answered=own)
         return page
 
     def _read(self, response: Response, path: str, where: str) -> PageResponse:

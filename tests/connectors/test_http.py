@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import ConfigError, CredentialError, MeshError, SourceUnavailable
+from core.errors import ConfigError, CredentialError, MeshError, SourceUnavailable, UnexpectedAnswer
 from resources.connectors.base import check_source, open_reader
 from tests.connectors.conftest import MakeContext, read_all
 from tests.connectors.server import Exchange, Site
@@ -184,6 +184,17 @@ def test_server_errors_are_retried_then_named(site: Site, rest_context: MakeCont
     site.routes["/items"] = lambda x: x.json({}, 503)
     assert "failed 3 times; found status 503" in fail(rest_context(limits={"retries": 2}))
     assert len(site.asked) == 3
+
+
+def test_an_endpoint_that_breaks_is_told_from_a_source_that_is_down(
+    site: Site, rest_context: MakeContext
+) -> None:
+    site.routes["/items"] = lambda x: x.json({}, 500)
+    fail(rest_context(limits={"retries": 0}), UnexpectedAnswer)
+    site.routes["/items"] = lambda x: x.json({}, 503)
+    with pytest.raises(SourceUnavailable) as caught:
+        read_all(open_reader(rest_context(limits={"retries": 0})))
+    assert not isinstance(caught.value, UnexpectedAnswer)
 
 
 def test_a_spent_allowance_is_no_refusal(site: Site, rest_context: MakeContext) -> None:

@@ -1,0 +1,20 @@
+"""How results are written for programs."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli.output import tell_apart
+
+
+def test_repeated_columns_are_told_apart() -> None:
+    assert tell_apart(["id", "name", "id", "id"]) == ["id", "name", "id_2", "id_3"]
+    assert tell_apart(["id", "id", "id_2"]) == ["id", "id_3", "id_2"]
+
+
+@given(st.lists(st.sampled_from(["a", "a_2", "a_3", "b"])))
+def test_every_column_keeps_a_name_of_its_own(names: list[str]) -> None:
+    told = tell_apart(names)
+    assert len(set(told)) == len(names)
+    assert all(new == old or new.startswith(f"{old}_") for new, old in zip(told, names, strict=True))
