@@ -25,6 +25,7 @@ from resources.proposals import (
     close_proposal,
     list_proposals,
     remember_decision,
+    remember_words,
 )
 from resources.registry_changes import publish_in, read_holding
 from resources.registry_rows import StreamKey, wait_turn
@@ -82,6 +83,7 @@ def approve_fields(
         for one in chosen:
             close_proposal(conn, tenant_id, one, "approved", actor, reason, made.set_id)
             remember_decision(conn, tenant_id, one, STEWARD, actor, reason)
+            remember_words(conn, ontology, tenant_id, one)
             before = {"target": known[one.field].target, "confidence": known[one.field].confidence}
             after = {"target": one.target, "reason": reason, "set": made.number}
             subject = f"{join_name(*key)}.{one.field}"

@@ -7,20 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from core.errors import MappingRefused, UnknownName
+from core.errors import UnknownName
 from core.mapper.proposal import Proposal
-from core.mapping import FieldMapping, MappingSet, Transform
+from core.mapping import FieldMapping, MappingSet
 from core.names import GLOBAL_TENANT, join_name
 from core.ontology import Ontology
 from resources.audit import record
 from resources.database import Database
-from resources.registry_changes import publish_in, read_holding
-from resources.registry_rows import StreamKey, wait_turn
+from resources.registry_rows import StreamKey
 from resources.tables import mapping_decisions as decisions
 from resources.tables import proposals as table
 
@@ -93,50 +92,6 @@ def expire_proposals(conn: Connection, tenant_id: str, fields: Sequence[tuple[st
         )
 
 
-def approve_proposal(
-    db: Database,
-    ontology: Ontology,
-    tenant_id: str,
-    key: StreamKey,
-    field: str,
-    actor: str,
-    reason: str,
-    *,
-    target: str | None = None,
-    transform: Transform | None = None,
-    args: dict[str, Any] | None = None,
-    overrule: bool = False,
-) -> MappingSet:
-    """Accept a proposal, or another target of the person's choice, and publish the set.
-
-    MappingRefused when the target is filled by another field, or the field was decided otherwise before,
-    unless ``overrule``.
-    """
-    with db.tenant(tenant_id) as conn:
-        wait_turn(conn, tenant_id)
-        found = _read(conn, tenant_id, key, field)
-        chosen = _choose(ontology, found, target, transform, args)
-        held = read_holding(conn, tenant_id, key)
-        mapping = chosen.to_mapping(STEWARD)
-        if mapping is None:
-            raise MappingRefused(
-                "nothing is proposed for the field",
-                where=f"{join_name(*key)}.{field}",
-                remedy="Name a canonical field, or reject it",
-            )
-        if not overrule:
-            _check_conflicts(conn, tenant_id, chosen, held)
-        mappings = add_mappings(held, [replace(mapping, confidence=1.0)])
-        made = publish_in(conn, tenant_id, key, ontology.entity(found.entity), mappings, actor, reason)
-        close_proposal(conn, tenant_id, chosen, "approved", actor, reason, made.set_id)
-        remember_decision(conn, tenant_id, chosen, STEWARD, actor, reason)
-        _remember_words(conn, ontology, tenant_id, chosen)
-        facts = {"target": chosen.target, "reason": reason, "set": made.number}
-        before = {"target": found.target, "confidence": found.confidence}
-        record(conn, actor, "proposal.approved", f"{join_name(*key)}.{field}", before, facts, tenant_id)
-    return made
-
-
 def reject_proposal(
     db: Database,
     tenant_id: str,
@@ -173,7 +128,7 @@ def promote_decision(
         found = replace(_read(conn, tenant_id, key, field), target=target, args={}, evidence={})
     with db.operator() as conn:
         remember_decision(conn, GLOBAL_TENANT, found, STEWARD, actor, reason)
-        _remember_words(conn, ontology, GLOBAL_TENANT, found)
+        remember_words(conn, ontology, GLOBAL_TENANT, found)
         facts = {"target": target, "reason": reason}
         record(conn, actor, "decision.promoted", f"{join_name(*key)}.{field}", None, facts, GLOBAL_TENANT)
 
@@ -236,51 +191,7 @@ def remember_decision(
     )
 
 
-def _choose(
-    ontology: Ontology,
-    found: Proposal,
-    target: str | None,
-    transform: Transform | None,
-    args: dict[str, Any] | None,
-) -> Proposal:
-    if target is None and transform is None:
-        return found
-    named = ontology.entity(found.entity).field(target or found.target or "")
-    if transform is None and named.name != found.target:
-        from core.baseline import usual_transform
-
-        transform, args = cast(Transform, usual_transform(named)), {}
-    return replace(
-        found,
-        target=named.name,
-        transform=transform or found.transform,
-        args=found.args if args is None else args,
-    )
-
-
-def _check_conflicts(conn: Connection, tenant_id: str, one: Proposal, held: MappingSet | None) -> None:
-    where = f"{join_name(*one.key)}.{one.field}"
-    filled = next((m for m in (held.mappings if held else ()) if m.target == one.target), None)
-    if filled is not None and filled.sources != (one.source,):
-        raise MappingRefused(
-            f"{one.target!r} is filled already",
-            where=where,
-            found=", ".join(filled.sources) or filled.transform,
-            remedy="Overrule it, or choose another target",
-        )
-    query = select(decisions.c.target, decisions.c.decided_by)
-    query = query.where(*_decided(tenant_id, one.key, one.field), decisions.c.origin == STEWARD)
-    before = conn.execute(query).first()
-    if before is not None and before.target != one.target:
-        raise MappingRefused(
-            "the field was decided otherwise before",
-            where=where,
-            found=f"{before.target or 'no counterpart'}, by {before.decided_by}",
-            remedy="Overrule it when that decision no longer holds",
-        )
-
-
-def _remember_words(conn: Connection, ontology: Ontology, tenant_id: str, one: Proposal) -> None:
+def remember_words(conn: Connection, ontology: Ontology, tenant_id: str, one: Proposal) -> None:
     """Let the decision be found by its name; its vector is computed with the next batch."""
     from core.mapper.lexicon import build_lexicon
     from core.mapper.question import Question, read_question

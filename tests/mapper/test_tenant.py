@@ -15,13 +15,14 @@ from core.mapper.lexicon import build_lexicon
 from core.mapper.proposal import APPLIED_REASON
 from core.mapper.question import Question, Reading, read_question
 from core.mapper.voting import Vote, are_split, judge_votes
+from core.mapping import MappingSet
 from core.ontology import Ontology
 from core.schema import FieldSchema, TableSchema
+from resources.approvals import Choice, approve_fields
 from resources.database import Database
 from resources.embeddings import Embedder
 from resources.mapper import MapperReport, map_tenant
 from resources.proposals import (
-    approve_proposal,
     list_proposals,
     promote_decision,
     read_proposal,
@@ -123,15 +124,13 @@ def test_a_person_approves_changes_rejects(
 ) -> None:
     land("zodiac_blob", "mystery_no_7", "other_thing")
     run()
-    made = approve_proposal(
-        database, ontology, tenant, KEY, "zodiac_blob", "eve", "asked the vendor", target="salutation"
-    )
+    made = _approve(database, ontology, tenant, "zodiac_blob", "eve", "asked the vendor", "salutation")
     assert "salutation" in {one.target for one in made.mappings}
     assert read_proposal(database, tenant, KEY, "zodiac_blob").status == "approved"
     with pytest.raises(MappingRefused, match="filled already"):
-        approve_proposal(database, ontology, tenant, KEY, "other_thing", "eve", "x", target="salutation")
+        _approve(database, ontology, tenant, "other_thing", "eve", "x", "salutation")
     with pytest.raises(MappingRefused, match="decided otherwise"):
-        approve_proposal(database, ontology, tenant, KEY, "zodiac_blob", "bob", "x", target="job_title")
+        _approve(database, ontology, tenant, "zodiac_blob", "bob", "x", "job_title")
     reject_proposal(database, tenant, KEY, "mystery_no_7", "eve", "noise", no_counterpart=True)
     assert read_proposal(database, tenant, KEY, "mystery_no_7").status == "rejected"
     assert run().asked == 0
@@ -144,7 +143,7 @@ def test_a_decision_speaks_for_the_next_field_of_that_name(
 ) -> None:
     land("zodiac_blob")
     run()
-    approve_proposal(database, ontology, tenant, KEY, "zodiac_blob", "eve", "x", target="salutation")
+    _approve(database, ontology, tenant, "zodiac_blob", "eve", "x", "salutation")
     with database.tenant(tenant) as conn:
         asked = [(Question("crm", "others", "ZodiacBlob", "contact"), _read("ZodiacBlob", ontology))]
         votes = read_votes(conn, tenant, asked, None)
@@ -173,12 +172,18 @@ def test_near_names_vote_half(
 ) -> None:
     land("favourite_colour")
     run()
-    approve_proposal(database, ontology, tenant, KEY, "favourite_colour", "eve", "x", target="salutation")
+    _approve(database, ontology, tenant, "favourite_colour", "eve", "x", "salutation")
     asked = [(Question("crm", "o", "favorite_color", "contact"), _read("favorite_color", ontology))]
     with database.tenant(tenant) as conn:
         embed_decisions(conn, tenant, embedder)
         votes = read_votes(conn, tenant, asked, embedder)
     assert all(one.likeness < 0.51 for found in votes.values() for one in found)
+
+
+def _approve(
+    database: Database, ontology: Ontology, tenant: str, field: str, actor: str, reason: str, target: str
+) -> MappingSet:
+    return approve_fields(database, ontology, tenant, KEY, [Choice(field, target)], actor, reason)[1]
 
 
 def _read(field: str, ontology: Ontology) -> Reading:
