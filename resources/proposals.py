@@ -92,6 +92,20 @@ def expire_proposals(conn: Connection, tenant_id: str, fields: Sequence[tuple[st
         )
 
 
+def forget_pending(conn: Connection, tenant_id: str, key: StreamKey) -> None:
+    """Close the stream's pending proposals: its fields are asked anew."""
+    conn.execute(
+        update(table)
+        .where(
+            table.c.tenant_id == tenant_id,
+            table.c.connector == key[0],
+            table.c.stream == key[1],
+            table.c.status == "pending",
+        )
+        .values(status="expired", decided_at=func.now())
+    )
+
+
 def reject_proposal(
     db: Database,
     tenant_id: str,
