@@ -24,7 +24,6 @@ MAX_TEXT = 300
 
 Vectors = NDArray[np.float32]
 _log = logging.getLogger(__name__)
-_lock = threading.Lock()
 
 
 class ModelUnusable(Exception):
@@ -38,6 +37,7 @@ class Embedder:
         self.name = name
         self._encode = encode
         self._known: dict[str, Vectors] = {}
+        self._lock = threading.Lock()
 
     def offer(self, vectors: dict[str, Vectors]) -> None:
         """Take vectors over that were computed before."""
@@ -50,7 +50,7 @@ class Embedder:
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One row a text; raises ModelUnusable when the model gives something else."""
         cut = [text[:MAX_TEXT] for text in texts]
-        with _lock:
+        with self._lock:
             missing = self.missing(cut)
             if missing:
                 self._known.update(zip(missing, self._compute(missing), strict=True))
@@ -59,7 +59,11 @@ class Embedder:
         return np.stack([self._known[text] for text in cut])
 
     def _compute(self, texts: list[str]) -> Vectors:
-        vectors = np.asarray(self._encode(texts), np.float32)
+        try:
+            vectors = np.asarray(self._encode(texts), np.float32)
+        except (RuntimeError, ValueError, TypeError, LookupError, MemoryError) as error:
+            # the class only: what a model says of its input may quote it
+            raise ModelUnusable(f"the model cannot embed: {type(error).__name__}") from error
         if vectors.shape != (len(texts), DIMENSION) or not np.isfinite(vectors).all():
             raise ModelUnusable(f"the model gives shape {vectors.shape}, not (texts, {DIMENSION})")
         return vectors

@@ -11,7 +11,7 @@ import numpy as np
 
 from core.mapper.answer import MAX_RANKS, Answer, Candidate, Method
 from core.mapper.decision import settle_confidence
-from core.mapper.evidence import FEATURES, STAGE_TWO
+from core.mapper.evidence import FEATURES
 from core.mapper.fitting import Fit, judge_fit
 from core.mapper.model import MapperModel, Stages
 from core.mapper.question import Question
@@ -19,7 +19,15 @@ from core.mapper.voting import Votes, are_split, judge_votes
 from core.ontology import Ontology
 from resources.embeddings import Embedder
 from resources.mapper_features import TIME_ENDS, Matrix
-from resources.mapper_scoring import Bench, Measured, build_trust_rows, compute_logits, squash
+from resources.mapper_scoring import (
+    Bench,
+    Measured,
+    build_trust_rows,
+    compute_logits,
+    find_settled,
+    squash,
+    trust_each,
+)
 
 _TWIN = FEATURES.index("context_twin")
 _CLOCKLESS = FEATURES.index("time_only_name")
@@ -50,13 +58,20 @@ class Answerer:
         """
         if not questions:
             return []
-        measured = self.bench.measure(questions)
+        measured = self.bench.measure(questions, meaning=False)
         fits = [self._judge(one, votes or {}) for one in measured]
-        probabilities = [
-            squash(compute_logits(one.values, self.stages.pick, FEATURES) + [fit.weight for fit in judged])
-            for one, judged in zip(measured, fits, strict=True)
-        ]
+        words = self.model.lexical
+        probabilities = _score(measured, fits, words)
         rows, orders = build_trust_rows(measured, probabilities)
+        settled = [not self.embedded] * len(measured)
+        if self.embedded:
+            settled = find_settled(rows, words.trust)
+            left = [at for at, done in enumerate(settled) if not done]
+            self.bench.add_meaning([measured[at] for at in left])
+            found = _score([measured[at] for at in left], [fits[at] for at in left], self.model.embedded)
+            for at, one in zip(left, found, strict=True):
+                probabilities[at] = one
+            rows, orders = build_trust_rows(measured, probabilities)
         return build_answers(
             measured,
             probabilities,
@@ -67,6 +82,8 @@ class Answerer:
             embedded=self.embedded,
             fits=fits,
             votes=votes,
+            words=words,
+            settled=settled,
         )
 
     def _judge(self, one: Measured, votes: Votes) -> list[Fit]:
@@ -82,6 +99,13 @@ class Answerer:
         ]
 
 
+def _score(measured: Sequence[Measured], fits: Sequence[Sequence[Fit]], stages: Stages) -> list[Matrix]:
+    return [
+        squash(compute_logits(one.values, stages.pick, FEATURES) + [fit.weight for fit in judged])
+        for one, judged in zip(measured, fits, strict=True)
+    ]
+
+
 def build_answers(
     measured: Sequence[Measured],
     probabilities: Sequence[Matrix],
@@ -93,15 +117,22 @@ def build_answers(
     embedded: bool,
     fits: Sequence[Sequence[Fit]] = (),
     votes: Votes | None = None,
+    words: Stages | None = None,
+    settled: Sequence[bool] = (),
 ) -> list[Answer]:
-    """Stage two's confidence for the best field, the runners-up at most as sure as that."""
-    sure = squash(compute_logits(rows, stages.trust, STAGE_TWO))
+    """Stage two's confidence for the best field, the runners-up at most as sure as that.
+
+    ``settled``: questions that ``words``, the lexical stages, decided (``core/mapper/cascade.py``).
+    """
+    words, settled = words or stages, settled or [False] * len(measured)
+    sure = trust_each(rows, stages, words, settled)
     votes = votes or {}
     found: list[Answer] = []
     for at, (one, held, order) in enumerate(zip(measured, probabilities, orders, strict=True)):
         doubt = find_doubt(one, order[0])
         if are_split(votes.get((one.question.entity, one.reading.text), ())):
             doubt = "the same name was decided in two ways"
+        decided_by = words if settled[at] else stages
         first = settle_confidence(float(sure[at]), caution, needs_person=bool(doubt) or not embedded)
         others = [(index, min(first, float(held[index]))) for index in order[1:MAX_RANKS]]
         ranked = [(order[0], first), *others]
@@ -111,8 +142,8 @@ def build_answers(
             Answer(
                 one.question,
                 tuple(Candidate(one.fields[index], round(value, 4)) for index, value in _fall(ranked)),
-                _find_method(one, order[0], embedded=embedded),
-                _explain(one, order[0], stages, fits[at][order[0]].weight if fits else 0.0),
+                _find_method(one, order[0], embedded=embedded and not settled[at]),
+                _explain(one, order[0], decided_by, fits[at][order[0]].weight if fits else 0.0),
                 remarks,
             )
         )

@@ -80,12 +80,19 @@ class EntityScorer:
         found |= self._measure_letters(readings)
         found |= self._measure_kind(readings)
         found |= _measure_names(readings, self.lexicon)
-        for name in MEANING:
-            given = (similarities or {}).get(name, np.zeros(shape, np.float32))
-            found[name] = np.round(given, DIGITS)
+        found |= self.measure_meaning(similarities or {name: np.zeros(shape, np.float32) for name in MEANING})
         for name in RELATIVE_TO:
-            found[f"margin_{name}"], found[f"rank_{name}"] = _compare(found[name])
+            if name not in MEANING:
+                found[f"margin_{name}"], found[f"rank_{name}"] = _compare(found[name])
         return np.stack([np.broadcast_to(found[name], shape) for name in FEATURES], -1).astype(np.float32)
+
+    def measure_meaning(self, similarities: dict[str, Matrix]) -> dict[str, Matrix]:
+        """The columns that need embeddings, each of shape (readings, fields), from the cosines."""
+        found = {name: np.round(similarities[name], DIGITS) for name in MEANING}
+        for name in MEANING:
+            if name in RELATIVE_TO:
+                found[f"margin_{name}"], found[f"rank_{name}"] = _compare(found[name])
+        return found
 
     def _measure_exact(self, readings: Sequence[Reading], shape: tuple[int, int]) -> dict[str, Matrix]:
         names = ("exact_last", "exact_full", "exact_bare_last", "exact_bare")

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.mapper.cascade import is_settled
 from core.mapper.evidence import FEATURES, STAGE_TWO, is_lexical
 from core.mapper.forms import EntityForms, build_forms
 from core.mapper.lexicon import Lexicon, build_lexicon
-from core.mapper.model import Logistic
+from core.mapper.model import Logistic, Stages
 from core.mapper.question import Question, Reading, Words, read_question
 from core.ontology import Ontology
 from core.ontology.model import TEXT_TYPES
@@ -50,15 +51,24 @@ class Bench:
         self._scorers: dict[tuple[str, frozenset[tuple[str, Words]]], EntityScorer] = {}
 
     def measure(
-        self, questions: Sequence[Question], without: Callable[[Question], Without] = lambda _: ()
+        self,
+        questions: Sequence[Question],
+        without: Callable[[Question], Without] = lambda _: (),
+        *,
+        meaning: bool = True,
     ) -> list[Measured]:
-        """Evidence per question, in order. Equal names of one entity are measured once."""
+        """Evidence per question, in order. Equal names of one entity are measured once.
+
+        ``meaning``: with embeddings, where there are any; else ``add_meaning`` fills them in later.
+        """
         readings = [read_question(one, self.ontology.entity(one.entity), self.lexicon) for one in questions]
         groups: dict[tuple[str, frozenset[tuple[str, Words]]], dict[Reading, list[int]]] = defaultdict(dict)
         for at, (question, reading) in enumerate(zip(questions, readings, strict=True)):
             group = groups[question.entity, frozenset(without(question))]
             group.setdefault(reading, []).append(at)
-        self._embed_all([self._scorer(*group) for group in groups], readings)
+        meaning = meaning and self.embedder is not None
+        if meaning:
+            self._embed_all([self._scorer(*group) for group in groups], readings)
         found: list[Measured | None] = [None] * len(questions)
         for (entity, left_out), members in groups.items():
             scorer = self._scorer(entity, left_out)
@@ -67,11 +77,28 @@ class Bench:
             distinct = list(members)
             for start in range(0, len(distinct), BATCH):
                 batch = distinct[start : start + BATCH]
-                values = scorer.measure(batch, self._similarities(scorer, batch))
+                values = scorer.measure(batch, self._similarities(scorer, batch) if meaning else None)
                 for reading, row in zip(batch, values, strict=True):
                     for at in members[reading]:
                         found[at] = Measured(questions[at], reading, names, textual, row)
         return [one for one in found if one is not None]
+
+    def add_meaning(self, measured: Sequence[Measured]) -> None:
+        """Fill in the columns of meaning, in place, of what was measured by words (with all aliases)."""
+        if self.embedder is None or not measured:
+            return
+        groups: dict[str, dict[int, Measured]] = defaultdict(dict)
+        for one in measured:
+            groups[one.question.entity].setdefault(id(one.values), one)
+        scorers = {entity: self._scorer(entity, frozenset()) for entity in groups}
+        self._embed_all(list(scorers.values()), [one.reading for one in measured])
+        for entity, members in groups.items():
+            once = list(members.values())
+            readings = [one.reading for one in once]
+            columns = scorers[entity].measure_meaning(self._similarities(scorers[entity], readings))
+            for one, *values in zip(once, *columns.values(), strict=True):
+                for name, value in zip(columns, values, strict=True):
+                    one.values[:, FEATURES.index(name)] = value
 
     def known_forms(self, entity: str) -> Collection[Words]:
         """Every spelling of the entity's fields, as words."""
@@ -139,6 +166,18 @@ def squash(logits: Matrix) -> Matrix:
     """Probabilities of logits."""
     probabilities: Matrix = 1 / (1 + np.exp(-np.clip(logits, -50, 50)))
     return probabilities
+
+
+def find_settled(rows: Matrix, trust: Logistic) -> list[bool]:
+    """Which questions words alone settle, from their rows of stage two and the lexical model."""
+    return [is_settled(float(one)) for one in squash(compute_logits(rows, trust, STAGE_TWO))]
+
+
+def trust_each(rows: Matrix, stages: Stages, words: Stages, settled: Sequence[bool]) -> Matrix:
+    """Stage two's probability: the lexical model's where words settled the question."""
+    found = squash(compute_logits(rows, stages.trust, STAGE_TWO))
+    by_words = squash(compute_logits(rows, words.trust, STAGE_TWO))
+    return np.where(np.array(settled, bool), by_words, found) if any(settled) else found
 
 
 def find_rivals(measured: Sequence[Measured], probabilities: Sequence[Matrix]) -> list[Matrix]:

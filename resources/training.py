@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from core.mapper.answer import Answer
 from core.mapper.evidence import FEATURES, STAGE_TWO
 from core.mapper.model import Logistic, MapperModel, Stages
 from core.mapper.question import Question, Words
@@ -32,6 +33,7 @@ from resources.mapper_scoring import (
     Measured,
     build_trust_rows,
     compute_logits,
+    find_settled,
     lexical_columns,
     squash,
 )
@@ -149,6 +151,8 @@ class Held:
     rows: Matrix
     orders: list[list[int]]
     right: Any
+    words: Held | None = None
+    """The same by the lexical model, whose turn comes first where there are embeddings."""
 
 
 def hold_out(dataset: Dataset, *, embedded: bool) -> dict[str, dict[str, Held]]:
@@ -156,21 +160,23 @@ def hold_out(dataset: Dataset, *, embedded: bool) -> dict[str, dict[str, Held]]:
     found: dict[str, dict[str, Held]] = {}
     for vendor in dataset.vendors:
         others = [one for one in (*dataset.full, *dataset.strict) if one.question.system != vendor]
-        stage = fit_pick(others, dataset.labels, embedded=embedded)
-        found[vendor] = {
-            name: _hold([one for one in all_ if one.question.system == vendor], stage, dataset.labels)
-            for name, all_ in (("full", dataset.full), ("strict", dataset.strict))
-        }
+        words = fit_pick(others, dataset.labels, embedded=False)
+        stage = fit_pick(others, dataset.labels, embedded=True) if embedded else None
+        found[vendor] = {}
+        for name, all_ in (("full", dataset.full), ("strict", dataset.strict)):
+            own = [one for one in all_ if one.question.system == vendor]
+            by_words = _hold(own, words, dataset.labels)
+            found[vendor][name] = _hold(own, stage, dataset.labels, by_words) if stage else by_words
     return found
 
 
-def _hold(measured: list[Measured], stage: Logistic, labels: Labels) -> Held:
+def _hold(measured: list[Measured], stage: Logistic, labels: Labels, words: Held | None = None) -> Held:
     probabilities = score_pick(measured, stage)
     rows, orders = build_trust_rows(measured, probabilities)
     right = [
         one.fields[order[0]] in labels[one.question] for one, order in zip(measured, orders, strict=True)
     ]
-    return Held(measured, probabilities, rows, orders, np.array(right, bool))
+    return Held(measured, probabilities, rows, orders, np.array(right, bool), words)
 
 
 def fit_trust_of(held: Mapping[str, Mapping[str, Held]], without: str = "", *, embedded: bool) -> Logistic:
@@ -185,20 +191,37 @@ def answer_held(
 ) -> dict[str, list[Row]]:
     """Answers to every vendor by models that have not seen it: {"full": rows, "strict": rows}."""
     found: dict[str, list[Row]] = {"full": [], "strict": []}
+    by_words = {
+        vendor: {name: one.words for name, one in both.items() if one.words} for vendor, both in held.items()
+    }
     for vendor, both in held.items():
         trust = fit_trust_of(held, vendor, embedded=embedded)
+        words = fit_trust_of(by_words, vendor, embedded=False) if embedded else trust
         for name, one in both.items():
-            answers = build_answers(
-                one.measured,
-                one.probabilities,
-                one.rows,
-                one.orders,
-                Stages(trust, trust),
-                CAUTION,
-                embedded=embedded,
-            )
+            answers = _answer_one(one, trust, words, embedded=embedded)
             found[name] += [(answer, labels[answer.question]) for answer in answers]
     return found
+
+
+def _answer_one(one: Held, trust: Logistic, words: Logistic, *, embedded: bool) -> list[Answer]:
+    """As ``Answerer`` does: what words settle stays, for the rest meaning decides."""
+    probabilities, rows, orders = one.probabilities, one.rows, one.orders
+    settled = find_settled(one.words.rows, words) if one.words else []
+    if one.words:
+        pairs = zip(one.words.probabilities, one.probabilities, settled, strict=True)
+        probabilities = [by_words if done else held for by_words, held, done in pairs]
+        rows, orders = build_trust_rows(one.measured, probabilities)
+    return build_answers(
+        one.measured,
+        probabilities,
+        rows,
+        orders,
+        Stages(trust, trust),
+        CAUTION,
+        embedded=embedded,
+        words=Stages(words, words),
+        settled=settled,
+    )
 
 
 def train_model(labels: Labels, ontology: Ontology, embedder: Embedder) -> MapperModel:
