@@ -18,7 +18,7 @@ Transform = Literal[
     "parse_date",  # args: format (strptime) | none = ISO
     "parse_datetime",  # args: format (strptime, epoch_s, epoch_ms) | none = ISO; timezone (IANA)
     "minor_units",  # minor currency units → major; args: digits (default 2, -6: millions) or currency_from
-    "enum_map",  # args: values {source: canonical}, default | none = refuse
+    "enum_map",  # args: values {source: canonical}, default | keep (others as they are) | none = refuse
     "concat",  # several sources; args: separator
     "split",  # args: separator, index (0-based, negative from the end)
     "invert_boolean",

@@ -112,6 +112,8 @@ def _wrong_args(mapping: FieldMapping, target: CanonicalField, rule: Rule) -> Pr
             return Problem(f"transform {mapping.transform!r} needs the argument {name!r}")
     if "digits" in mapping.args and "currency_from" in mapping.args:
         return Problem("digits are either given or come from the currency", expected="one of the two")
+    if "default" in mapping.args and "keep" in mapping.args:
+        return Problem("other values are either kept or replaced by the default", expected="one of the two")
     return None
 
 
@@ -179,6 +181,12 @@ def _default(value: Any, target: CanonicalField) -> str | None:
     return None if value is None else _value(value, target)
 
 
+def _keep(value: Any, target: CanonicalField) -> str | None:
+    if target.is_closed or target.type not in TEXT_TYPES:
+        return "nothing: only a text field without closed list can keep other values"
+    return None if value is True else "true (leave it out otherwise)"
+
+
 def _value(value: Any, target: CanonicalField) -> str | None:
     """Whether a literal of a config may stand in the canonical field."""
     if target.is_closed:
@@ -224,7 +232,7 @@ RULES: dict[str, Rule] = {
     "minor_units": Rule(frozenset({"currency", "number"}), args={"digits": _digits, "currency_from": _path}),
     "enum_map": Rule(
         _TEXT | {"boolean", "integer", "number"},
-        args={"values": _enum_values, "default": _default},
+        args={"values": _enum_values, "default": _default, "keep": _keep},
         required=("values",),
     ),
     "concat": Rule(_TEXT, (2, None), {"separator": _text}),

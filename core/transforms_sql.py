@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core import typed_sql as typed
+from core.json_sql import write_string
 from core.load_columns import NOTHING, LoadColumns
 from core.mapping import FieldMapping
 from core.names import Path, parse_path, quote_literal
@@ -156,9 +157,11 @@ def _enum_map(step: Step) -> FieldSql:
         for source, value in values.items()
     )
     text = typed.trim(step.sources[0])
-    default = typed.write_constant(step.mapping.args.get("default"))
-    value = f"CASE {cases} WHEN {typed.is_blank(step.text)} THEN NULL ELSE {default} END"
-    return FieldSql(text, value, None if "default" in step.mapping.args else f"one of {', '.join(values)}")
+    args = step.mapping.args
+    other = write_string(step.text) if args.get("keep") else typed.write_constant(args.get("default"))
+    value = f"CASE {cases} WHEN {typed.is_blank(step.text)} THEN NULL ELSE {other} END"
+    takes_all = "default" in args or "keep" in args
+    return FieldSql(text, value, None if takes_all else f"one of {', '.join(values)}")
 
 
 def _concat(step: Step) -> FieldSql:

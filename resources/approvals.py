@@ -23,6 +23,7 @@ from resources.proposals import (
     STEWARD,
     add_mappings,
     close_proposal,
+    expire_filled,
     list_proposals,
     remember_decision,
     remember_words,
@@ -80,9 +81,12 @@ def approve_fields(
         added = [_to_mapping(one) for one in chosen]
         mappings = add_mappings(_without_moved(held, added, known) if overrule else held, added)
         made = publish_in(conn, tenant_id, key, entity, mappings, actor, reason)
+        expire_filled(conn, tenant_id, made)
         for one in chosen:
             close_proposal(conn, tenant_id, one, "approved", actor, reason, made.set_id)
-            remember_decision(conn, tenant_id, one, STEWARD, actor, reason)
+            if not one.parts:  # a name that joins others says nothing of the next field called so
+                remember_decision(conn, tenant_id, one, STEWARD, actor, reason)
+                remember_words(conn, ontology, tenant_id, one)
             remember_words(conn, ontology, tenant_id, one)
             before = {"target": known[one.field].target, "confidence": known[one.field].confidence}
             after = {"target": one.target, "reason": reason, "set": made.number}
@@ -128,7 +132,7 @@ def _find_conflict(
         return Conflict(one.field, target, "several fields for one target", target, combine)
     mappings = held.mappings if held else ()
     filled = next((m for m in mappings if m.target == target), None)
-    if filled is not None and filled.sources != (one.source,):
+    if filled is not None and filled.sources != one.sources:
         source = ", ".join(filled.sources) or filled.transform
         return Conflict(one.field, target, f"{target!r} is filled already", source, combine)
     before = known[one.field]
@@ -180,6 +184,6 @@ def _without_moved(
         return None
     sources = {one.sources for one in added}
     decided: dict[tuple[str, ...], str | None]
-    decided = {(one.source,): one.target for one in known.values() if one.status in ("approved", "applied")}
+    decided = {one.sources: one.target for one in known.values() if one.status in ("approved", "applied")}
     kept = [m for m in held.mappings if m.sources not in sources or decided.get(m.sources) != m.target]
     return replace(held, mappings=tuple(kept))

@@ -10,30 +10,36 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.connector import ConnectorSpec
 from core.errors import ConfigError, MappingRefused
 from core.mapper.answer import Answer
 from core.mapper.decision import BELOW_AUTO, decide
+from core.mapper.derived import Derived
+from core.mapper.look import Look
 from core.mapper.model import MapperModel, load_model
 from core.mapper.proposal import APPLIED_REASON, Proposal
-from core.mapper.transforms import propose_transform
-from core.mapping import FieldMapping, MappingSet, Transform
+from core.mapper.transforms import TransformChoice
+from core.mapping import FieldMapping, MappingSet
 from core.names import join_name
 from core.ontology import Ontology
 from core.schema import TableSchema
 from resources.audit import record
 from resources.coverage import StreamCoverage, read_coverage
 from resources.database import Database
+from resources.mapper_transforms import LEAST, Looker, choose_transforms, describe_look
 from resources.proposals import (
     add_mappings,
     close_proposal,
+    expire_filled,
     expire_proposals,
+    read_derived,
     read_known,
     remember_decision,
     save_proposals,
 )
+from resources.registry import active_sets
 from resources.registry_changes import publish_in, read_holding
 from resources.registry_rows import wait_turn
 from resources.settings import Settings
@@ -110,7 +116,17 @@ def _find_open(
     with db.tenant(tenant_id) as conn:
         known = read_known(conn, tenant_id)
         unknown = {(one.connector, one.stream, path) for one in coverage for path in one.unknown}
-        gone = [key for key, (status, _) in known.items() if status == "pending" and key not in unknown]
+        there = unknown | {(one.connector, one.stream, path) for one in coverage for path in one.mapped}
+        derived = {
+            key
+            for key, parts in read_derived(conn, tenant_id).items()
+            if all((*key[:2], part) in there for part in parts)
+        }
+        gone = [
+            key
+            for key, (status, _) in known.items()
+            if status == "pending" and key not in unknown and key not in derived
+        ]
         expire_proposals(conn, tenant_id, gone)
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for connector, stream, path in unknown:
@@ -147,6 +163,8 @@ class _Mapper:
         by_stream: dict[tuple[str, str], list[Answer]] = defaultdict(list)
         for answer in batch.answers:
             by_stream[answer.question.system, answer.question.stream].append(answer)
+        looker = Looker(self.db, self.lake, self.tenant_id)
+        held = active_sets(self.db, self.tenant_id, sorted({one.connector for one in streams}))
         for stream in streams:
             key = (stream.connector, stream.stream)
             wanted = [one for one in by_stream[key] if one.question.field in open_fields[key]]
@@ -156,46 +174,83 @@ class _Mapper:
                 wanted = weigh_unsure(
                     self.ontology, self.tenant_id, wanted, ask_model, self.settings.auto_apply_confidence
                 )
-            proposed = [self._propose(one, batch.entities.get(key, one.question.entity)) for one in wanted]
-            self._settle(key, proposed)
+            entity = batch.entities.get(key, stream.entity or "")
+            filled = {one.target for one in held[key].mappings} if key in held else set()
+            self._settle(key, self._propose_stream(entity, key, by_stream[key], wanted, filled, looker))
 
-    def _propose(self, answer: Answer, entity: str) -> Proposal:
-        from core.mapper.question import read_question
-        from resources.mapper_batch import build_lexicon_of
+    def _propose_stream(
+        self,
+        entity: str,
+        key: tuple[str, str],
+        answers: Sequence[Answer],
+        wanted: Sequence[Answer],
+        filled: set[str],
+        looker: Looker,
+    ) -> list[Proposal]:
+        """Proposals for the wanted fields of a stream; its other answers are what surrounds them."""
+        if not entity or not wanted:
+            return [self._propose(one, entity, None, None) for one in wanted]
+        asked = {one.question.field: one for one in answers} | {one.question.field: one for one in wanted}
+        found = choose_transforms(
+            self.ontology, self.ontology.entity(entity), key, list(asked.values()), filled, looker
+        )
+        proposed = [
+            self._propose(one, entity, found.choices.get(path), found.looks.get(path))
+            for one in wanted
+            for path in (one.question.field,)
+        ]
+        return [*proposed, *(self._derive(one, entity, key) for one in found.derived)]
 
-        question, best = replace(answer.question, entity=entity), answer.best
+    def _propose(
+        self, answer: Answer, entity: str, choice: TransformChoice | None, look: Look | None
+    ) -> Proposal:
+        question, best = answer.question, answer.best
         remarks, confidence = answer.remarks, answer.confidence
-        transform: Transform = "direct"
-        args: dict[str, Any] = {}
-        target = best.field if best is not None and confidence >= 0.05 else None
-        if target is not None:
-            reading = read_question(question, self.ontology.entity(entity), build_lexicon_of(self.ontology))
-            negated = answer.evidence.get("opposite", 0.0) != 0
-            choice = propose_transform(
-                question, reading, self.ontology.entity(entity).fields[target], negated=negated
-            )
-            transform, args = choice.transform, choice.args
-            remarks = (*remarks, choice.doubt) if choice.doubt else remarks
-            if choice.doubt or answer.entity or "*" in question.field.split("."):
-                confidence = min(confidence, BELOW_AUTO)  # an entity nobody declared is a person's to confirm
+        choice = choice or TransformChoice("direct")
+        if choice.doubt:
+            remarks = (*remarks, choice.doubt)
+        if choice.doubt or answer.entity or "*" in question.field.split("."):
+            confidence = min(confidence, BELOW_AUTO)  # an entity nobody declared is a person's to confirm
+        target = best.field if best is not None and answer.confidence >= LEAST else None
         self.report.asked += 1
         self.report.methods[answer.method] += 1
-        basis = self.basis if self.report.embedded else f"{self.basis}/lexical"
+        shares = question.profile.to_json() if question.profile is not None else {}
         return Proposal(
             question.system,
             question.stream,
             question.field,
             entity,
             target,
-            transform,
-            args,
+            choice.transform,
+            choice.args,
             confidence,
             answer.method if target else "none",
             tuple((one.field, one.confidence) for one in answer.candidates),
             dict(answer.evidence),
+            shares | describe_look(look),
             remarks,
-            basis,
+            basis=self._basis(),
         )
+
+    def _derive(self, one: Derived, entity: str, key: tuple[str, str]) -> Proposal:
+        """A proposal that reads other fields than its own; it always waits for a person."""
+        return Proposal(
+            *key,
+            one.field,
+            entity,
+            one.target,
+            one.transform,
+            dict(one.args),
+            one.confidence,
+            "names",
+            ((one.target, one.confidence),),
+            remarks=(one.doubt,),
+            parts=one.parts,
+            basis=self._basis(),
+        )
+
+    def _basis(self) -> str:
+        return self.basis if self.report.embedded else f"{self.basis}/lexical"
 
     def _settle(self, key: tuple[str, str], proposed: Sequence[Proposal]) -> None:
         """Store the proposals and publish what is sure, together."""
@@ -223,6 +278,7 @@ class _Mapper:
                 self.settings.actor,
                 APPLIED_REASON,
             )
+            expire_filled(conn, self.tenant_id, made_set)
             for one in sure:
                 close_proposal(
                     conn, self.tenant_id, one, "applied", self.settings.actor, APPLIED_REASON, made_set.set_id

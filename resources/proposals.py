@@ -26,7 +26,10 @@ from resources.tables import proposals as table
 STEWARD = "steward"
 OPEN = ("pending", "expired")
 """What a new proposal may replace; what a person or the engine decided stays."""
-_PLAIN = tuple(column.name for column in table.c if column.name not in ("tenant_id", "candidates", "remarks"))
+_PROFILE, _PARTS = "profile", "parts"
+"""Keys of the column ``evidence`` beside the amounts: shares of the values, fields that are read."""
+_OWN = ("tenant_id", "candidates", "remarks", "evidence")
+_PLAIN = tuple(column.name for column in table.c if column.name not in _OWN)
 
 
 def save_proposals(conn: Connection, tenant_id: str, proposed: Iterable[Proposal]) -> int:
@@ -80,6 +83,31 @@ def read_known(conn: Connection, tenant_id: str) -> dict[tuple[str, str, str], t
     query = select(table.c.connector, table.c.stream, table.c.field, table.c.status, table.c.basis)
     rows = conn.execute(query.where(table.c.tenant_id == tenant_id))
     return {(row.connector, row.stream, row.field): (row.status, row.basis) for row in rows}
+
+
+def read_derived(conn: Connection, tenant_id: str) -> dict[tuple[str, str, str], list[str]]:
+    """The fields that each pending derived proposal reads, by connector, stream, name."""
+    query = select(table.c.connector, table.c.stream, table.c.field, table.c.evidence[_PARTS].label("parts"))
+    query = query.where(table.c.tenant_id == tenant_id, table.c.status == "pending")
+    rows = conn.execute(query.where(table.c.evidence.has_key(_PARTS)))
+    return {(row.connector, row.stream, row.field): list(row.parts) for row in rows}
+
+
+def expire_filled(conn: Connection, tenant_id: str, made: MappingSet) -> None:
+    """Close pending derived proposals whose target a set fills now: they were for want of a source."""
+    targets = [one.target for one in made.mappings]
+    conn.execute(
+        update(table)
+        .where(
+            table.c.tenant_id == tenant_id,
+            table.c.connector == made.connector,
+            table.c.stream == made.stream,
+            table.c.status == "pending",
+            table.c.target.in_(targets),
+            table.c.evidence.has_key(_PARTS),
+        )
+        .values(status="expired", decided_at=func.now())
+    )
 
 
 def expire_proposals(conn: Connection, tenant_id: str, fields: Sequence[tuple[str, str, str]]) -> None:
@@ -245,6 +273,8 @@ def _to_row(tenant_id: str, one: Proposal) -> dict[str, Any]:
     facts = asdict(one)
     facts["candidates"] = [list(pair) for pair in one.candidates]
     facts["remarks"] = list(one.remarks)
+    profile, parts = facts.pop("profile"), list(facts.pop("parts"))
+    facts["evidence"] |= ({_PROFILE: profile} if profile else {}) | ({_PARTS: parts} if parts else {})
     facts.pop("proposed_at")
     return {"tenant_id": tenant_id, **facts}
 
@@ -252,4 +282,13 @@ def _to_row(tenant_id: str, one: Proposal) -> dict[str, Any]:
 def _from_row(row: Row[Any]) -> Proposal:
     facts = {name: row._mapping[name] for name in _PLAIN}
     candidates = tuple((str(name), float(value)) for name, value in row.candidates)
-    return Proposal(**facts, candidates=candidates, remarks=tuple(row.remarks))
+    evidence = dict(row.evidence)
+    profile, parts = evidence.pop(_PROFILE, {}), evidence.pop(_PARTS, ())
+    return Proposal(
+        **facts,
+        candidates=candidates,
+        evidence=evidence,
+        profile=profile,
+        parts=tuple(parts),
+        remarks=tuple(row.remarks),
+    )

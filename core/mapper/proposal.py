@@ -18,8 +18,10 @@ APPLIED_REASON = "applied by itself"
 class Proposal:
     """One source field. ``target`` None: no counterpart is likely. ``candidates``: best first.
 
-    ``evidence``: what each column adds to the logit of the best candidate. ``basis``: model, ontology and
-    mode it was made from; while they stay the same the field is not asked again.
+    ``evidence``: what each column adds to the logit of the best candidate. ``profile``: shares of what the
+    values look like, none of them. ``basis``: model, ontology and mode it was made from; while they stay
+    the same the field is not asked again. ``parts``: the fields it reads where they are not ``field``
+    itself; ``field`` is then a name of its own (``core/mapper/derived.py``).
     """
 
     connector: str
@@ -33,7 +35,9 @@ class Proposal:
     method: str
     candidates: tuple[tuple[str, float], ...]
     evidence: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    profile: Mapping[str, float] = dataclasses.field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
     basis: str = ""
     status: Status = "pending"
     set_id: str | None = None
@@ -50,12 +54,22 @@ class Proposal:
     @property
     def source(self) -> str:
         """The path to read: the first element where the field lies in a list."""
-        return ".".join("0" if part == "*" else part for part in self.field.split("."))
+        return find_source(self.field)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """All paths to read."""
+        return tuple(map(find_source, self.parts)) or (self.source,)
 
     def to_mapping(self, origin: str) -> FieldMapping | None:
         """The field mapping it amounts to; None without target."""
         if self.target is None:
             return None
         return FieldMapping(
-            self.target, (self.source,), self.transform, dict(self.args), self.confidence, origin
+            self.target, self.sources, self.transform, dict(self.args), self.confidence, origin
         )
+
+
+def find_source(field: str) -> str:
+    """The path to read of a field path: the first element of each list."""
+    return ".".join("0" if part == "*" else part for part in field.split("."))

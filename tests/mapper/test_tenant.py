@@ -91,8 +91,9 @@ def test_what_is_sure_is_applied_and_the_rest_waits(
     assert {one.reason for one in applied} == {APPLIED_REASON}
     assert {one.set_id for one in applied} == {held.set_id}
     pending = list_proposals(database, tenant, status="pending")
-    assert {one.field for one in pending} == {"zodiac_blob", "mystery_no_7"}
-    assert all(one.candidates and one.evidence for one in pending)
+    derived = "name=first_name+last_name"
+    assert {one.field for one in pending} == {"zodiac_blob", "mystery_no_7", derived}
+    assert all(one.candidates and (one.evidence or one.parts) for one in pending)
 
 
 def test_nothing_unmapped_costs_nothing(

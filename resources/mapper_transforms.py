@@ -1,0 +1,163 @@
+"""The transforms of a stream's answered fields: what the values look like is measured where it decides.
+
+Which transform follows is ``core/mapper/transforms.py``. Without a lake, names and types have to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from core.mapper.answer import Answer
+from core.mapper.derived import Derived, Part, derive_names, find_whole_names
+from core.mapper.lexicon import build_lexicon
+from core.mapper.look import ISO, SURE, Look
+from core.mapper.proposal import find_source
+from core.mapper.question import Question, Reading, read_question
+from core.mapper.transforms import Around, TransformChoice, propose_transform, read_types, says_minor
+from core.ontology import CanonicalField, Entity, Ontology
+from resources.database import Database
+from resources.lake import Lake
+from resources.looks import Wanted, measure_looks
+
+StreamKey = tuple[str, str]
+LEAST = 0.05
+"""Below, an answer names no target."""
+
+
+@dataclass(frozen=True)
+class StreamTransforms:
+    """Choices by field, and mappings that need other than one field."""
+
+    choices: Mapping[str, TransformChoice]
+    derived: Sequence[Derived] = ()
+    looks: Mapping[str, Look] = field(default_factory=dict)
+
+
+class Looker:
+    """Looks at values of a tenant's newest loads; sees nothing without a lake."""
+
+    def __init__(self, db: Database, lake: Lake | None, tenant_id: str) -> None:
+        self._db, self._lake, self._tenant_id = db, lake, tenant_id
+        self._newest: dict[StreamKey, str] | None = None
+
+    def list_files(self, key: StreamKey) -> list[str]:
+        """Files of the stream's newest load; none where nothing landed."""
+        from resources.loads import list_loads
+
+        if self._lake is None:
+            return []
+        if self._newest is None:
+            loads = reversed(list_loads(self._db, self._tenant_id))
+            self._newest = {(one.connector, one.stream): one.load_id for one in loads}
+        load = self._newest.get(key)
+        return [] if load is None else list(self._lake.files(self._tenant_id, *key, load))
+
+    def look(self, key: StreamKey, wanted: Mapping[str, Wanted]) -> dict[str, Look]:
+        """Looks by field path."""
+        files = self.list_files(key) if wanted else []
+        found = measure_looks(files, {find_source(path): kind for path, kind in wanted.items()})
+        return {path: found[find_source(path)] for path in wanted if find_source(path) in found}
+
+
+def choose_transforms(
+    ontology: Ontology,
+    entity: Entity,
+    key: StreamKey,
+    answers: Sequence[Answer],
+    filled: set[str],
+    looker: Looker,
+) -> StreamTransforms:
+    """The transforms of all answered fields of one stream that was taken for ``entity``.
+
+    ``filled``: targets that the set in force fills already.
+    """
+    lexicon = build_lexicon(ontology)
+    parts = [_read(one, read_question(one.question, entity, lexicon)) for one in answers]
+    told = {one.field: one for one in parts}
+    wanted = _list_wanted(entity, answers, told)
+    currency = _find_currencies(entity, parts)
+    wanted |= dict.fromkeys(currency.values(), "category")
+    names = find_whole_names(entity, parts)
+    looks = looker.look(key, wanted | {path: "name" for path in names if path not in wanted})
+    minor = any(says_minor(one.reading) for one in parts)
+    choices = {}
+    for answer in answers:
+        path, target = answer.question.field, told[answer.question.field].target
+        if target is None:
+            continue
+        canonical = entity.fields[target]
+        around = _look_around(canonical, currency, looks, minor=minor)
+        choices[path] = propose_transform(
+            answer.question,
+            told[path].reading,
+            canonical,
+            negated=answer.evidence.get("opposite", 0.0) != 0,
+            look=looks.get(path),
+            around=around,
+        )
+    return StreamTransforms(choices, derive_names(entity, parts, filled, looks), looks)
+
+
+def _read(answer: Answer, reading: Reading) -> Part:
+    best = answer.best
+    target = best.field if best is not None and answer.confidence >= LEAST else None
+    return Part(answer.question.field, reading, target, answer.confidence)
+
+
+def _list_wanted(entity: Entity, answers: Sequence[Answer], told: Mapping[str, Part]) -> dict[str, Wanted]:
+    found: dict[str, Wanted] = {}
+    for answer in answers:
+        target = told[answer.question.field].target
+        kind = None if target is None else _want(answer.question, entity.fields[target])
+        if kind is not None:
+            found[answer.question.field] = kind
+    return found
+
+
+def _want(question: Question, target: CanonicalField) -> Wanted | None:
+    """What about the values has to be known before a transform can be chosen."""
+    types, profile = read_types(question.type), question.profile
+    if types & {"object", "array"} or (profile is not None and profile.null >= 1):
+        return None
+    if target.type in ("date", "datetime"):
+        iso = profile is not None and profile.date + profile.datetime >= SURE
+        return None if iso or (types and types <= {"date", "timestamp"}) else "time"
+    if target.type == "currency":
+        return "amount"
+    if target.type == "boolean":
+        plain = types == {"boolean"} or (profile is not None and profile.boolean >= SURE)
+        return None if plain else "category"
+    return "category" if target.type == "enum" and target.enum else None
+
+
+def _find_currencies(entity: Entity, parts: Sequence[Part]) -> dict[str, str]:
+    """Canonical currency field → the source field that is surest to hold it."""
+    wanted = {one.currency for one in entity.fields.values() if one.currency}
+    found: dict[str, Part] = {}
+    for one in parts:
+        if one.target in wanted and one.target is not None and one.confidence >= 0.5:
+            before = found.get(one.target)
+            if before is None or one.confidence > before.confidence:
+                found[one.target] = one
+    return {target: one.field for target, one in found.items()}
+
+
+def _look_around(
+    target: CanonicalField, currency: Mapping[str, str], looks: Mapping[str, Look], *, minor: bool
+) -> Around:
+    path = currency.get(target.currency or "")
+    if path is None:
+        return Around(minor)
+    look = looks.get(path)
+    codes = tuple(text.upper() for text in (look.categories or ())) if look is not None else ()
+    return Around(minor, find_source(path), codes)
+
+
+def describe_look(look: Look | None) -> dict[str, float]:
+    """The shares of a look that are worth keeping; no values."""
+    if look is None or not look.filled:
+        return {}
+    times = {f"as {name}": share for name, share in look.times.items() if name != ISO and share >= 0.01}
+    kinds = {} if look.categories is None else {"categories": float(len(look.categories))}
+    return times | kinds
