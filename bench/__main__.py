@@ -22,6 +22,7 @@ BENCHES = {
     "import_shipped": "bench.imports:measure_shipped",
     "import_1000": "bench.imports:measure_thousand",
     "mapping_quality": "bench.mapping_quality:measure_quality",
+    "mapping_tools": "bench.mapping_tools:measure_tools",
     "mapping_speed": "bench.mapping_speed:measure_speed",
     "llm_cost": "bench.llm_cost:measure_cost",
 }

@@ -56,7 +56,7 @@ def measure_quality() -> Iterator[Measure]:
     rows = {
         "mapper": answered["full"],
         "mapper_strict": answered["strict"],
-        "cosine": [(_answer_by_cosine(one), labels[one.question]) for one in dataset.full],
+        "cosine": [(answer_by_cosine(one), labels[one.question]) for one in dataset.full],
     }
     for name, held in rows.items():
         figures = asdict(score_answers(held))
@@ -64,7 +64,8 @@ def measure_quality() -> Iterator[Measure]:
             yield Measure(f"{name}_{figure}", figures[figure], "ratio", note=f"hold {LIMITS[figure]}")
 
 
-def _answer_by_cosine(one: Measured) -> Answer:
+def answer_by_cosine(one: Measured) -> Answer:
+    """Fields by cosine of names with descriptions, the cosine taken for confidence."""
     from core.mapper.answer import Answer, Candidate
     from core.mapper.evidence import FEATURES
 
