@@ -13,7 +13,19 @@ from pathlib import Path
 import typer
 from typer import TyperException
 
-from cli import configs, connections, demo, mapping, quarantine, reading, running, secrets, syncing, tenants
+from cli import (
+    configs,
+    connections,
+    demo,
+    llm,
+    mapping,
+    quarantine,
+    reading,
+    running,
+    secrets,
+    syncing,
+    tenants,
+)
 from cli.output import errors, print_json
 from core.errors import MeshError
 
@@ -31,6 +43,7 @@ app.add_typer(configs.app, name="config")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(mapping.app, name="mapping")
+app.add_typer(llm.app, name="llm")
 for module in (syncing, reading, running, demo):
     module.register(app)
 

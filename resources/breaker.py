@@ -7,10 +7,12 @@ for the others by what the model answers to it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import text
 
 from core.names import GLOBAL_TENANT
+from resources.audit import record
 from resources.database import Database
 
 _ADMIT = text(
@@ -42,6 +44,21 @@ _WORKED = text(
     WHERE tenant_id = :owner AND model = :model AND (failures > 0 OR open_until IS NOT NULL)
     """
 )
+_LOOK = text(
+    """
+    SELECT failures, open_until, coalesce(open_until > now(), false) AS is_open
+    FROM llm_breakers WHERE tenant_id = :owner AND model = :model
+    """
+)
+
+
+@dataclass(frozen=True)
+class BreakerState:
+    """Outages in a row; ``open_until``: nobody asks before, then one tries; ``is_open``: it is so now."""
+
+    failures: int = 0
+    open_until: datetime | None = None
+    is_open: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +85,21 @@ class Breaker:
         """The model answered, whatever it said."""
         with self.database.operator() as conn:
             conn.execute(_WORKED, self._values)
+
+    def look(self) -> BreakerState:
+        """How it stands, without asking for admission."""
+        with self.database.operator() as conn:
+            row = conn.execute(_LOOK, self._values).first()
+        return BreakerState() if row is None else BreakerState(**row._mapping)
+
+    def reset(self, actor: str) -> BreakerState:
+        """Close it at once, by a person; audited. The state before."""
+        before = self.look()
+        with self.database.operator() as conn:
+            conn.execute(_WORKED, self._values)
+            facts = {"failures": before.failures, "open_until": str(before.open_until or "")}
+            record(conn, actor, "llm_breaker.reset", self.model, facts, None, GLOBAL_TENANT)
+        return before
 
     @property
     def _values(self) -> dict[str, object]:

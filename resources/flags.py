@@ -44,6 +44,14 @@ def read_flag(database: Database, name: str, tenant_id: str) -> bool:
     return all(found) if found else FLAGS[name]
 
 
+def list_settings(database: Database, name: str) -> dict[str, bool]:
+    """What was set, by tenant (``*``: for all); who is absent has nothing of its own."""
+    _check_name(name)
+    with database.operator() as conn:
+        rows = conn.execute(select(flags.c.tenant_id, flags.c.is_on).where(flags.c.name == name))
+        return {row.tenant_id: row.is_on for row in rows}
+
+
 def _check_name(name: str) -> None:
     if name not in FLAGS:
         raise UnknownName(f"no flag {name!r}", expected=", ".join(FLAGS))
