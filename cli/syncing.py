@@ -133,11 +133,14 @@ def status(as_json: Json = False) -> None:
     """Every tenant's connections: state, last sync, records, quarantine."""
     from resources.connections import list_connections
     from resources.loads import count_quarantine
+    from resources.tenant_models import suggest_training
     from resources.tenants import list_tenants
 
-    rows = []
+    rows, suggested = [], []
     with open_mesh() as mesh:
         for tenant in list_tenants(mesh.db):
+            training = suggest_training(mesh.db, tenant.tenant_id)
+            suggested += [f"{tenant.tenant_id}: {training}"] if training else []
             refused: dict[str, int] = {}
             for (connector, *_), count in count_quarantine(mesh.db, tenant.tenant_id).items():
                 refused[connector] = refused.get(connector, 0) + count
@@ -159,3 +162,5 @@ def status(as_json: Json = False) -> None:
         return
     narrow = [[f"{row[0]}/{row[1]}", row[2], row[3], *row[5:]] for row in rows]
     show_records("Connections", ["connection", *columns[2:4], *columns[5:]], narrow, as_json=False)
+    for one in suggested:
+        say(one)

@@ -69,6 +69,7 @@ def _publish(context: AssetExecutionContext) -> MaterializeResult[None]:
     from resources.connections import list_connections
     from resources.coverage import read_coverage
     from resources.registry import publish_baselines
+    from resources.tenant_models import suggest_training
 
     mesh: Mesh = context.resources.mesh
     tenant_id = context.partition_key
@@ -80,6 +81,9 @@ def _publish(context: AssetExecutionContext) -> MaterializeResult[None]:
     mapped = _map_unmapped(mesh, tenant_id, specs)
     for warning in mapped.warnings:
         context.log.warning(warning)
+    training = suggest_training(mesh.db, tenant_id)
+    if training:
+        context.log.info(training)
     coverage = read_coverage(mesh.db, tenant_id, specs)
     metadata: dict[str, Any] = {
         "mapped fields": sum(len(one.mapped) for one in coverage),
@@ -90,6 +94,10 @@ def _publish(context: AssetExecutionContext) -> MaterializeResult[None]:
         "waiting for review": mapped.review + mapped.unknown,
         COVERAGE: MetadataValue.table(list(_write_rows(coverage)), _COLUMNS),
     }
+    if training:
+        metadata["training"] = training
+    if mapped.warnings:
+        metadata["mapper warnings"] = write_list(mapped.warnings)
     if report.errors:
         metadata["refused baselines"] = write_list(str(error) for error in report.errors)
     return MaterializeResult(metadata=metadata)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -23,20 +24,38 @@ OPTIONAL = ("type", "description", "profile")
 OUT = (*KEY, "canonical_field", "confidence", "rank", "method")
 MAX_CELL = 10_000
 """Characters of one cell; more is no field name or description."""
+MAX_LINE = 1_000_000
+"""Characters of one line; more is no file of fields, and is not read into memory."""
+_NOT_TEXT = re.compile("[\udc80-\udcff]")
 
 
 def read_questions(path: Path, ontology: Ontology) -> list[Question]:
-    """The questions of a file, in order; ConfigError names line and column of what is wrong."""
-    return [_read_question(row, where, ontology) for row, where in _read_rows(path, KEY)]
+    """The questions of a file, in order; ConfigError names line and column of what is wrong.
+
+    A field that stands there twice is asked once, as it stands first: it is not its own rival.
+    """
+    found: dict[tuple[str, str, str, str], Question] = {}
+    for row, where in _read_rows(path, KEY):
+        one = _read_question(row, where, ontology)
+        found.setdefault(order_questions(one), one)
+    return list(found.values())
 
 
-def read_labels(truth: Path, unmapped: Path) -> dict[Question, frozenset[str]]:
-    """Decided questions of two files: with ``canonical_field``, and those without a counterpart."""
+def read_labels(
+    truth: Path | Sequence[Path], unmapped: Path | Sequence[Path]
+) -> dict[Question, frozenset[str]]:
+    """Decided questions: files with ``canonical_field``, and files of those without a counterpart.
+
+    An empty ``canonical_field`` says that there is no counterpart, too.
+    """
     found: dict[Question, set[str]] = {}
-    for row, _ in _read_rows(truth, (*KEY, "canonical_field")):
-        found.setdefault(_bare_question(row), set()).add(row["canonical_field"])
-    for row, _ in _read_rows(unmapped, KEY):
-        found.setdefault(_bare_question(row), set())
+    for path in [truth] if isinstance(truth, Path) else truth:
+        for row, _ in _read_rows(path, (*KEY, "canonical_field")):
+            target = row["canonical_field"].strip()
+            found.setdefault(_bare_question(row), set()).update([target] if target else [])
+    for path in [unmapped] if isinstance(unmapped, Path) else unmapped:
+        for row, _ in _read_rows(path, KEY):
+            found.setdefault(_bare_question(row), set())
     return {question: frozenset(found[question]) for question in sorted(found, key=order_questions)}
 
 
@@ -47,11 +66,16 @@ def order_questions(one: Question) -> tuple[str, str, str, str]:
 
 def write_proposals(path: Path, rows: Iterable[Sequence[str | int | float]]) -> None:
     """Write ``OUT``'s columns; the file appears whole or not at all."""
+    write_rows(path, OUT, rows)
+
+
+def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str | int | float]]) -> None:
+    """Write a CSV with a header; the file appears whole or not at all. ConfigError when it cannot."""
     temporary = path.with_name(f".{path.name}.part")
     try:
         with temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(OUT)
+            writer.writerow(columns)
             writer.writerows(rows)
         temporary.replace(path)
     except OSError as error:
@@ -60,30 +84,66 @@ def write_proposals(path: Path, rows: Iterable[Sequence[str | int | float]]) -> 
 
 def _read_rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[dict[str, str], str]]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        # bytes that are no UTF-8 become surrogates, so that the cell they stand in can be told
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             yield from _parse(file, str(path), needed)
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            "is not UTF-8 text", found=f"byte {error.object[error.start]:#04x}", where=str(path)
-        ) from error
 
 
 def _parse(file: TextIO, name: str, needed: Sequence[str]) -> Iterator[tuple[dict[str, str], str]]:
-    reader = csv.reader(file, strict=True)
-    line = 1
-    try:
-        header = _read_header(next(reader, []), name, needed)
+    record: list[str] = []
+    reader = csv.reader(_read_lines(file, name, record), strict=True)
+    header: list[str] = []
+    while True:
         line = reader.line_num + 1
-        for row in reader:
+        record.clear()
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            where = f"{name}:{line}:{_find_column(record)}"
+            raise ConfigError(f"is not CSV: {error}", where=where) from error
+        if not header:
+            _check_text(row or [], f"{name}:{line}", MAX_CELL)
+            header = _read_header(row or [], name, needed)
+        elif row is None:
+            return
+        elif row:
             where = f"{name}:{line}"
-            if row:
-                _check_row(row, header, where)
-                yield dict(zip(header, row, strict=True)), where
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise ConfigError(f"is not CSV: {error}", where=f"{name}:{line}") from error
+            _check_row(row, header, where)
+            yield dict(zip(header, row, strict=True)), where
+
+
+def _read_lines(file: TextIO, name: str, record: list[str]) -> Iterator[str]:
+    """The lines, none of them longer than any honest one; ``record`` collects those of the current row."""
+    number = 0
+    while line := file.readline(MAX_LINE + 1):
+        number += 1
+        record.append(line)
+        if len(line) > MAX_LINE:
+            raise ConfigError(
+                "a line is too long",
+                expected=f"at most {MAX_LINE:,} characters",
+                where=f"{name}:{number}:{_find_column(record)}",
+            )
+        yield line
+
+
+def _find_column(record: Sequence[str]) -> int:
+    """The number of the cell where a row stops being CSV: an open quote, or text after a closing one."""
+    column, state = 1, "start"
+    for char in "".join(record):
+        if state == "quoted":
+            state = "closed" if char == '"' else "quoted"
+        elif char == ",":
+            column, state = column + 1, "start"
+        elif char == '"' and state in ("start", "closed"):
+            state = "quoted"
+        elif state == "closed" and char not in "\r\n":
+            return column
+        else:
+            state = "plain" if state == "start" else state
+    return column
 
 
 def _read_header(header: Sequence[str], name: str, needed: Sequence[str]) -> list[str]:
@@ -111,11 +171,21 @@ def _check_row(row: Sequence[str], header: Sequence[str], where: str) -> None:
             found=str(len(row)),
             where=f"{where}:{min(len(row), len(header)) + 1}",
         )
+    _check_text(row, where, MAX_CELL, header)
+
+
+def _check_text(row: Sequence[str], where: str, most: int, header: Sequence[str] = ()) -> None:
     for column, cell in enumerate(row, 1):
-        if len(cell) > MAX_CELL or "\0" in cell:
+        named = f"column {header[column - 1]!r}" if header else "the header"
+        strange = _NOT_TEXT.search(cell)
+        if strange is not None:
             raise ConfigError(
-                f"column {header[column - 1]!r} holds no readable text",
-                expected=f"at most {MAX_CELL} characters, none of them NUL",
+                "is not UTF-8 text", found=f"byte {ord(strange[0]) - 0xDC00:#04x}", where=f"{where}:{column}"
+            )
+        if len(cell) > most or "\0" in cell:
+            raise ConfigError(
+                f"{named} holds no readable text",
+                expected=f"at most {most} characters, none of them NUL",
                 where=f"{where}:{column}",
             )
 

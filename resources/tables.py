@@ -27,6 +27,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
@@ -521,4 +522,27 @@ embedding_cache = Table(
     Column("words", Text, nullable=False),
     Column("embedding", VECTOR(384), nullable=False),
     *_tenant_key("model", "words"),
+)
+
+mapper_models = Table(
+    "mapper_models",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("version", Integer, nullable=False),  # 1, 2, … of this tenant
+    Column("status", Text, nullable=False),  # candidate | active | retired | refused
+    Column("base", Text, nullable=False),  # fingerprint of the shipped model it was made from
+    Column("trained_on", Text, nullable=False),  # fingerprint of the decisions
+    Column("decisions", Integer, nullable=False),
+    Column("weight", Float, nullable=False),  # what they count for, near-duplicates together
+    Column("figures", JSONB, nullable=False),  # {"before": {…}, "after": {…}}, connectors held out
+    Column("reliability", JSONB, nullable=False),  # likewise: rows of (from, to, count, said, right)
+    Column("coefficients", JSONB, nullable=False),  # stage two of both modes
+    Column("trained_by", Text, nullable=False),
+    _time("trained_at"),
+    Column("changed_by", Text),
+    _time("changed_at", nullable=True),
+    Column("reason", Text, nullable=False),
+    *_tenant_key("version"),
+    _owned(),
+    Index("uq_mapper_models_active", "tenant_id", unique=True, postgresql_where=text("status = 'active'")),
 )

@@ -1,0 +1,78 @@
+"""``aos mapping propose --fields``: a malformed file is one error with line and column, exit 2."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Aos
+
+HEADER = b"source_system,source_entity,source_field,canonical_entity"
+MALFORMED = {
+    "empty": (b"", ":1"),
+    "only a BOM": (b"\xef\xbb\xbf", ":1"),
+    "wrong header": (b"a,b,c,d\n1,2,3,4\n", ":1"),
+    "missing column": (b"source_system,source_entity,source_field\na,b,c\n", ":1"),
+    "column twice": (HEADER + b",source_field\n", ":1:5"),
+    "another separator": (HEADER.replace(b",", b";") + b"\na;b;c;contact\n", ":1"),
+    "open quote": (HEADER + b'\na,b,"c,contact\n', ":2:3"),
+    "text after a quote": (HEADER + b'\na,b,c,"con"tact\n', ":2:4"),
+    "NUL": (HEADER + b"\na,b,c\x00d,contact\n", ":2:3"),
+    "Latin-1": (HEADER + b"\na,b,stra\xdfe,contact\n", ":2:3"),
+    "UTF-16": (HEADER.decode().encode("utf-16"), ":1:1"),
+    "short row": (HEADER + b"\na,b,c,contact\na,b\n", ":3:3"),
+    "long row": (HEADER + b"\na,b,c,contact,x\n", ":2:5"),
+    "no field": (HEADER + b"\na,b,,contact\n", ":2:3"),
+    "unknown entity": (HEADER + b"\na,b,c,contakt\n", ":2:4"),
+    "profile is no JSON": (HEADER + b",profile\na,b,c,contact,{nope\n", ":2:5"),
+    "profile with values": (HEADER + b',profile\na,b,c,contact,"{""sample"": ""x""}"\n', ":2:5"),
+    "endless cell": (HEADER + b"\na,b," + b"c" * 20_000 + b",contact\n", ":2:3"),
+    "endless quoted cell": (HEADER + b'\na,b,"' + b"c\n" * 100_000, ":2:3"),
+    "endless line": (HEADER + b"\na,b," + b"c" * 1_100_000, ":2:3"),
+    "binary": (bytes(range(256)) * 20, ":1:1"),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+@pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
+def test_a_malformed_file_is_one_error_with_its_place(
+    aos: Aos, tmp_path: Path, name: str, as_json: bool
+) -> None:
+    content, place = MALFORMED[name]
+    file, out = tmp_path / "fields.csv", tmp_path / "out.csv"
+    file.write_bytes(content)
+    options = ["--json"] if as_json else []
+    answer = aos("mapping", "propose", "--fields", str(file), "--out", str(out), *options)
+    assert answer.code == 2
+    if as_json:
+        assert answer.json["where"].endswith(f"fields.csv{place}")
+        assert answer.json["error"] == "ConfigError"
+    else:
+        assert f"fields.csv{place}: " in answer.err
+        assert len(answer.err) < 2_000
+    assert not out.exists()
+
+
+def test_a_file_or_place_that_is_not_there(aos: Aos, tmp_path: Path) -> None:
+    file = tmp_path / "fields.csv"
+    out = str(tmp_path / "out.csv")
+    for given in (file, tmp_path):
+        assert aos("mapping", "propose", "--fields", str(given), "--out", out).code == 2
+    file.write_bytes(HEADER + b"\n")
+    nowhere = aos("mapping", "propose", "--fields", str(file), "--out", str(tmp_path / "no" / "out.csv"))
+    assert nowhere.code == 2
+    assert "cannot be written" in nowhere.err
+
+
+def test_rows_that_stand_twice_are_answered_once_and_alike(aos: Aos, tmp_path: Path) -> None:
+    file, out = tmp_path / "fields.csv", tmp_path / "out.csv"
+    found = []
+    for times in (1, 3):
+        file.write_bytes(b"\xef\xbb\xbf" + HEADER + b"\r\n" + b"acme,people,first_name,contact\r\n" * times)
+        assert aos("mapping", "propose", "--fields", str(file), "--out", str(out)).code == 0
+        with out.open(newline="") as opened:
+            found.append(list(csv.DictReader(opened)))
+    assert found[0] == found[1]
+    assert found[0][0]["canonical_field"] == "first_name"

@@ -1,0 +1,87 @@
+"""``aos mapping train | models | decisions``, as a user calls them."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from core.ontology import load_ontology
+from resources.database import Database
+from resources.settings import load_settings
+from tests.cli.conftest import Aos
+from tests.mapper.tenants import decide_strictly, say_decided
+
+TENANT = "strict-inc"
+
+
+@pytest.fixture
+def tenant(aos: Aos, home: Path) -> str:
+    """A tenant whose people decided 144 fields; made by the first test that asks for it."""
+    if TENANT not in [row["tenant"] for row in aos("tenant", "list", "--json").json]:
+        assert aos("tenant", "add", TENANT).code == 0
+        with closing(Database.open(load_settings(home=home))) as db:
+            say_decided(db, TENANT, decide_strictly(load_ontology()))
+    return TENANT
+
+
+BAD_INPUT = [
+    (["train"], "nothing to train from"),
+    (["train", TENANT, "--out", "m.json"], "nothing to train from"),
+    (["train", "--truth", "t.csv"], "nothing to train from"),
+    (["train", TENANT, "--activate"], "a reason is needed"),
+    (["train", "nobody"], "no tenant 'nobody'"),
+    (["train", "*"], "aos mapping decisions"),
+    (["models", "nobody"], "no tenant 'nobody'"),
+    (["models", TENANT, "--activate", "7", "--reason", "x"], "no model 7"),
+    (["models", TENANT, "--retire", "--reason", "x"], "no model of its own"),
+    (["models", TENANT, "--retire"], "a reason is needed"),
+    (["models", TENANT, "--activate", "1", "--retire", "--reason", "x"], "not both"),
+    (["decisions", "nobody"], "no tenant 'nobody'"),
+    (["decisions", TENANT, "--out", "no/such/folder/f.csv"], "cannot be written"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said"), BAD_INPUT, ids=[" ".join(a) for a, _ in BAD_INPUT])
+def test_bad_input_is_one_clear_error_and_exit_2(
+    aos: Aos, tenant: str, arguments: list[str], said: str
+) -> None:
+    answer = aos("mapping", *arguments)
+    assert answer.code == 2
+    assert said in " ".join((answer.err + answer.out).split())
+
+
+def test_from_decisions_to_a_model_that_answers_and_back(aos: Aos, tenant: str, tmp_path: Path) -> None:
+    assert "The shipped model answers." in aos("mapping", "models", tenant).out
+    hint = f"aos mapping train {tenant}"
+    assert hint in aos("mapping", "list", tenant).out
+    assert hint in aos("status").out
+    assert hint not in aos("status", "--json").out
+
+    trained = aos("mapping", "train", tenant)
+    assert trained.code == 0
+    for words in ("before", "after", "log loss", "Reliability", f"aos mapping models {tenant} --activate 1"):
+        assert words in trained.out
+    assert hint not in aos("status").out
+
+    switched = aos("mapping", "train", tenant, "--activate", "--reason", "strict", "--json")
+    assert switched.json["status"] == "active"
+    (active, candidate) = aos("mapping", "models", tenant, "--json").json
+    assert (active["version"], active["status"], candidate["status"]) == (2, "active", "candidate")
+    assert "coefficients" not in active
+    assert aos("mapping", "models", tenant, "--activate", "1", "--reason", "the other").code == 0
+    assert aos("mapping", "models", tenant, "--retire", "--reason", "none").code == 0
+    assert "The shipped model answers." in aos("mapping", "models", tenant).out
+
+    file = tmp_path / "decided.csv"
+    assert aos("mapping", "decisions", tenant, "--out", str(file)).code == 0
+    assert len(file.read_text().splitlines()) == len(aos("mapping", "decisions", tenant, "--json").json) + 1
+    assert aos("mapping", "decisions", "*").out.startswith("source_system,")
+
+
+def test_a_tenant_without_decisions_is_told_how_many_are_missing(aos: Aos) -> None:
+    aos("tenant", "add", "quiet-inc")
+    answer = aos("mapping", "train", "quiet-inc")
+    assert answer.code == 1
+    assert "at least 50" in answer.err
