@@ -546,3 +546,21 @@ mapper_models = Table(
     _owned(),
     Index("uq_mapper_models_active", "tenant_id", unique=True, postgresql_where=text("status = 'active'")),
 )
+
+stream_entities = Table(
+    "stream_entities",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("connector", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("entity", Text),  # null: a person said that it has none
+    Column("confidence", Float, nullable=False),  # of the guess
+    Column("candidates", JSONB, nullable=False),  # [[entity, probability], …], best first
+    Column("status", Text, nullable=False),  # proposed | confirmed | none
+    Column("decided_by", Text),
+    Column("reason", Text),
+    _time("proposed_at"),
+    _time("decided_at", nullable=True),
+    *_tenant_key("connector", "stream"),
+    _owned(),
+)
