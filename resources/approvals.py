@@ -75,6 +75,7 @@ def approve_fields(
         held = read_holding(conn, tenant_id, key)
         known = {one.field: one for one in list_proposals(db, tenant_id, *key)}
         chosen = [choose(ontology, known, key, one) for one in choices]
+        chosen += _find_key(known, held, chosen)
         conflicts = find_conflicts(known, held, chosen)
         _refuse_conflicts(key, conflicts, overrule=overrule)
         entity = _find_entity(ontology, key, chosen, held)
@@ -93,6 +94,16 @@ def approve_fields(
             subject = f"{join_name(*key)}.{one.field}"
             record(conn, actor, "proposal.approved", subject, before, after, tenant_id)
     return held, made
+
+
+def _find_key(
+    known: Mapping[str, Proposal], held: MappingSet | None, chosen: Sequence[Proposal]
+) -> list[Proposal]:
+    """The proposal for the stream's key, where nothing else gives the records one: none stands without."""
+    filled = {one.target for one in (held.mappings if held else ())} | {one.target for one in chosen}
+    keys = [one for one in known.values() if one.method == "key" and one.status == "pending"]
+    entities = {one.entity for one in chosen}
+    return [one for one in keys if one.target not in filled and {one.entity} == entities]
 
 
 def choose(ontology: Ontology, known: Mapping[str, Proposal], key: StreamKey, choice: Choice) -> Proposal:

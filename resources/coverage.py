@@ -14,7 +14,10 @@ from resources.stream_facts import read_schemas
 
 @dataclass(frozen=True)
 class StreamCoverage:
-    """One stream: source fields consumed by the set that holds for it, and those left over."""
+    """One stream: source fields consumed by the set that holds for it, and those left over.
+
+    ``primary_key``: the paths that identify a record, whether a set maps them or not.
+    """
 
     connector: str
     stream: str
@@ -22,6 +25,7 @@ class StreamCoverage:
     set_number: int | None
     mapped: tuple[str, ...]
     unknown: tuple[str, ...]
+    primary_key: tuple[str, ...] = ()
 
 
 def read_coverage(db: Database, tenant_id: str, specs: Sequence[ConnectorSpec]) -> list[StreamCoverage]:
@@ -45,6 +49,7 @@ def read_coverage(db: Database, tenant_id: str, specs: Sequence[ConnectorSpec]) 
                     held.number if held else None,
                     coverage.mapped,
                     coverage.unknown,
+                    tuple(stream.primary_key),
                 )
             )
     return found

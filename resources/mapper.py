@@ -184,12 +184,13 @@ class _Mapper:
                 )
             entity = batch.entities.get(key, stream.entity or "")
             filled = {one.target for one in held[key].mappings} if key in held else set()
-            self._settle(key, self._propose_stream(entity, key, by_stream[key], wanted, filled, looker))
+            proposed = self._propose_stream(entity, stream, by_stream[key], wanted, filled, looker)
+            self._settle(key, proposed)
 
     def _propose_stream(
         self,
         entity: str,
-        key: tuple[str, str],
+        stream: StreamCoverage,
         answers: Sequence[Answer],
         wanted: Sequence[Answer],
         filled: set[str],
@@ -198,16 +199,26 @@ class _Mapper:
         """Proposals for the wanted fields of a stream; its other answers are what surrounds them."""
         if not entity or not wanted:
             return [self._propose(one, entity, None, None) for one in wanted]
+        key = (stream.connector, stream.stream)
         asked = {one.question.field: one for one in answers} | {one.question.field: one for one in wanted}
         found = choose_transforms(
-            self.ontology, self.ontology.entity(entity), key, list(asked.values()), filled, looker
+            self.ontology,
+            self.ontology.entity(entity),
+            key,
+            list(asked.values()),
+            filled,
+            looker,
+            stream.primary_key,
         )
         proposed = [
             self._propose(one, entity, found.choices.get(path), found.looks.get(path))
             for one in wanted
             for path in (one.question.field,)
         ]
-        return [*proposed, *(self._derive(one, entity, key) for one in found.derived)]
+        # a key alone makes records of nothing: it applies where something else does
+        alone = not any(one.confidence >= self.settings.auto_apply_confidence for one in proposed)
+        most = BELOW_AUTO if alone or stream.entity is None else 1.0
+        return [*proposed, *(self._derive(one, entity, key, most) for one in found.derived)]
 
     def _propose(
         self, answer: Answer, entity: str, choice: TransformChoice | None, look: Look | None
@@ -240,8 +251,8 @@ class _Mapper:
             basis=self._basis(),
         )
 
-    def _derive(self, one: Derived, entity: str, key: tuple[str, str]) -> Proposal:
-        """A proposal that reads other fields than its own; it always waits for a person."""
+    def _derive(self, one: Derived, entity: str, key: tuple[str, str], most: float) -> Proposal:
+        """A proposal that does not come from a field's own name, at most as sure as ``most``."""
         return Proposal(
             *key,
             one.field,
@@ -249,9 +260,9 @@ class _Mapper:
             one.target,
             one.transform,
             dict(one.args),
-            one.confidence,
-            "names",
-            ((one.target, one.confidence),),
+            min(one.confidence, most),
+            one.method,
+            ((one.target, min(one.confidence, most)),),
             remarks=(one.doubt,),
             parts=one.parts,
             basis=self._basis(),

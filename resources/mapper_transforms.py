@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.mapper.answer import Answer
-from core.mapper.derived import Derived, Part, derive_names, find_whole_names
+from core.mapper.derived import Derived, Part, derive_key, derive_names, find_whole_names
 from core.mapper.lexicon import build_lexicon
 from core.mapper.look import ISO, SURE, Look
 from core.mapper.proposal import find_source
@@ -67,6 +67,7 @@ def choose_transforms(
     answers: Sequence[Answer],
     filled: set[str],
     looker: Looker,
+    primary_key: Sequence[str] = (),
 ) -> StreamTransforms:
     """The transforms of all answered fields of one stream that was taken for ``entity``.
 
@@ -96,7 +97,9 @@ def choose_transforms(
             look=looks.get(path),
             around=around,
         )
-    return StreamTransforms(choices, derive_names(entity, parts, filled, looks), looks)
+    own_key = derive_key(entity, primary_key, filled)
+    derived = [*([own_key] if own_key else []), *derive_names(entity, parts, filled, looks)]
+    return StreamTransforms(choices, derived, looks)
 
 
 def _read(answer: Answer, reading: Reading) -> Part:

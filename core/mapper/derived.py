@@ -1,7 +1,8 @@
-"""Names of people that a stream has in other parts than the canonical model: joined, or cut in two.
+"""Mappings that follow from the stream, not from one field's name: names of people, and the key.
 
-Only proposed, never applied by itself: how a name is put together is a person's to confirm. A derived
-proposal stands under a name of its own, ``name=first_name+last_name``.
+Names that the stream has in other parts than the canonical model are joined, or cut in two: only proposed,
+since how a name is put together is a person's to confirm. A derived proposal stands under a name of its
+own, ``name=first_name+last_name``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from core.mapper.question import Reading
 from core.mapping import Transform
 from core.ontology import Entity
 
+KEY = "id"
+"""The canonical field of every entity that the stream's primary key fills."""
+_OF_KEY = 0.97
 FIRST, LAST = "first_name", "last_name"
 _FIRST = {("first", "name"), ("given", "name"), ("fore", "name"), ("forename",), ("firstname",), ("first",)}
 _LAST = {("last", "name"), ("family", "name"), ("surname",), ("lastname",), ("last",), ("sur", "name")}
@@ -47,11 +51,25 @@ class Derived:
     args: Mapping[str, Any]
     confidence: float
     doubt: str
+    method: str = "names"
 
     @property
     def field(self) -> str:
-        """The name it stands under."""
+        """The name it stands under: the key's own, where it is one field."""
+        if self.method == "key" and len(self.parts) == 1:
+            return self.parts[0]
         return f"{self.target}={'+'.join(self.parts)}"
+
+
+def derive_key(entity: Entity, primary_key: Sequence[str], filled: Collection[str]) -> Derived | None:
+    """What the stream's primary key fills; None where something does, or the entity wants another key."""
+    if not primary_key or KEY in filled or KEY not in entity.required:
+        return None
+    if len(primary_key) == 1:
+        told = "the stream's primary key"
+        return Derived(KEY, tuple(primary_key), "direct", {}, _OF_KEY, told, "key")
+    told = f"the primary key has {len(primary_key)} parts; this joins them"
+    return Derived(KEY, tuple(primary_key), "concat", {"separator": "|"}, BELOW_AUTO, told, "key")
 
 
 def derive_names(

@@ -6,20 +6,38 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from core.config_reader import read_config
 from core.mapper.decision import BELOW_AUTO
-from core.mapper.derived import Derived, Part, derive_names
+from core.mapper.derived import Derived, Part, derive_key, derive_names
 from core.mapper.lexicon import build_lexicon
 from core.mapper.look import Look
+from core.mapper.proposal import Proposal
 from core.mapper.question import Question, read_question
 from core.mapping import FieldMapping
 from core.ontology import Ontology
+from core.schema import FieldSchema, TableSchema
 from core.transforms import find_problem
 from resources.approvals import Choice, approve_fields
 from resources.database import Database
+from resources.embeddings import Embedder
+from resources.mapper import map_tenant
 from resources.proposals import list_proposals, read_proposal
 from resources.registry import active_set
+from resources.schema_versions import record_schema
+from resources.settings import Settings
 from tests.mapper.test_tenant import KEY, Run, land, run
 
+UNMAPPED = """
+connector: unmapped
+title: Vendor
+kind: rest
+base_url: https://vendor.example
+streams:
+  people:
+    endpoint: {{path: /people}}
+    primary_key: {keys}
+    entity: contact
+"""
 __all__ = ["land", "run"]
 
 
@@ -127,3 +145,36 @@ def test_it_expires_when_the_name_gets_a_source(
     approve_fields(database, ontology, tenant, KEY, [choice], "eve", "the vendor says so")
     derived = [one for one in list_proposals(database, tenant) if one.parts]
     assert [one.status for one in derived] == ["expired"]
+
+
+def test_the_streams_key_fills_id_of_a_stream_nobody_mapped(
+    database: Database, settings: Settings, ontology: Ontology, embedder: Embedder, tenant: str
+) -> None:
+    def map_stream(*fields: str, keys: str = "[uid]") -> list[Proposal]:
+        spec = read_config(UNMAPPED.format(keys=keys), "unmapped.yaml")
+        schema = TableSchema(tuple(FieldSchema(one, ("string",), True) for one in fields))
+        with database.tenant(tenant) as conn:
+            record_schema(conn, tenant, "unmapped", "people", schema, "-".join(fields))
+        map_tenant(database, settings, ontology, [spec], tenant, load=lambda: embedder)
+        return list_proposals(database, tenant, "unmapped", "people")
+
+    first = {one.field: one for one in map_stream("uid", "zodiac_blob")}
+    assert (first["uid"].target, first["uid"].status) == ("id", "pending")  # nothing else is sure
+    approve_fields(
+        database, ontology, tenant, ("unmapped", "people"), [Choice("zodiac_blob", "salutation")], "eve", "x"
+    )
+    held = active_set(database, tenant, "unmapped", "people")
+    assert held is not None
+    assert {one.target: one.sources for one in held.mappings} == {
+        "id": ("uid",),
+        "salutation": ("zodiac_blob",),
+    }
+
+
+def test_a_key_of_two_parts_is_joined_by_a_person(ontology: Ontology) -> None:
+    one = derive_key(ontology.entity("contact"), ("org", "no"), ())
+    assert one is not None
+    assert (one.field, one.transform, one.args) == ("id=org+no", "concat", {"separator": "|"})
+    assert one.confidence <= BELOW_AUTO
+    assert derive_key(ontology.entity("contact"), ("org",), ("id",)) is None
+    assert derive_key(ontology.entity("cost_line"), ("line",), ()) is None
