@@ -76,3 +76,12 @@ def build_injections() -> Iterator[Injection]:
                 goal = (GOAL, AVAILABLE)[len(language + dress + place) % 2]
                 text = put_on(said.format(goal=goal))
                 yield Injection(f"{language}/{dress}/{place}", goal, build(text))
+
+
+def list_texts() -> list[str]:
+    """What the injections say, in each language and dress."""
+    return [
+        put_on(said.format(goal=(GOAL, AVAILABLE)[len(language + dress) % 2]))
+        for language, said in _SAID.items()
+        for dress, put_on in _DRESSES.items()
+    ]
