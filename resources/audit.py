@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +26,8 @@ FIRST_HASH = "0" * 64
 """What the first entry of a chain follows."""
 _SECRET_KEY = re.compile(r"(.*_)?(password|passphrase|secret|token|api_key|private_key|credentials)", re.I)
 HIDDEN = "(hidden)"
+Fact = tuple[str, str, Any, Any]
+"""Action, subject, before, after."""
 
 
 @dataclass(frozen=True)
@@ -66,21 +68,32 @@ def record(
     ``action`` is ``noun.verb_in_past`` (``connection.paused``). Values under keys that name a secret are
     hidden. Other writers of the same chain wait until the transaction ends.
     """
+    record_all(conn, actor, [(action, subject, before, after)], tenant_id)
+
+
+def record_all(conn: Connection, actor: str, facts: Sequence[Fact], tenant_id: str) -> None:
+    """As ``record`` for several entries, in their order: (action, subject, before, after) each."""
+    if not facts:
+        return
     key = lock_key(tenant_id, "audit chain")
     conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
     last = select(audit_log.c.hash).where(audit_log.c.tenant_id == tenant_id)
-    previous = conn.execute(last.order_by(audit_log.c.seq.desc()).limit(1)).scalar()
-    entry = {
-        "tenant_id": tenant_id,
-        "at": datetime.now(UTC),
-        "actor": _plain(actor),
-        "action": action,
-        "subject": _plain(subject),
-        "before": _plain(before),
-        "after": _plain(after),
-        "previous_hash": previous or FIRST_HASH,
-    }
-    conn.execute(insert(audit_log).values(**entry, hash=_hash(entry)))
+    previous = conn.execute(last.order_by(audit_log.c.seq.desc()).limit(1)).scalar() or FIRST_HASH
+    entries: list[dict[str, Any]] = []
+    for action, subject, before, after in facts:
+        entry = {
+            "tenant_id": tenant_id,
+            "at": datetime.now(UTC),
+            "actor": _plain(actor),
+            "action": action,
+            "subject": _plain(subject),
+            "before": _plain(before),
+            "after": _plain(after),
+            "previous_hash": previous,
+        }
+        previous = _hash(entry)
+        entries.append({**entry, "hash": previous})
+    conn.execute(insert(audit_log), entries)
 
 
 def read_audit(database: Database, tenant_id: str, limit: int = 100) -> list[AuditEntry]:

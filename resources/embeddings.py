@@ -1,6 +1,6 @@
 """Sentence embeddings of names, offline: the model all-MiniLM-L6-v2 that a Python package carries.
 
-The model is loaded at first use (5 s) and shared by the process. Where it is missing, corrupt or of
+The model is loaded at first use (2 s) and shared by the process. Where it is missing, corrupt or of
 another size, ``load_embedder`` says so once and gives None: callers go on in lexical mode.
 Never embed values of records; names and the ontology's own texts only.
 """
@@ -38,6 +38,12 @@ class Embedder:
         self._encode = encode
         self._known: dict[str, Vectors] = {}
         self._lock = threading.Lock()
+        self.computed = 0
+        """Texts that the model was given."""
+
+    def forget(self) -> Embedder:
+        """The same model without what it knows by now, as in a new process."""
+        return Embedder(self._encode, self.name)
 
     def offer(self, vectors: dict[str, Vectors]) -> None:
         """Take vectors over that were computed before."""
@@ -64,6 +70,7 @@ class Embedder:
         except (RuntimeError, ValueError, TypeError, LookupError, MemoryError) as error:
             # the class only: what a model says of its input may quote it
             raise ModelUnusable(f"the model cannot embed: {type(error).__name__}") from error
+        self.computed += len(texts)
         if vectors.shape != (len(texts), DIMENSION) or not np.isfinite(vectors).all():
             raise ModelUnusable(f"the model gives shape {vectors.shape}, not (texts, {DIMENSION})")
         return vectors
@@ -86,16 +93,9 @@ def load_embedder() -> Embedder | None:
 
 def _load_model() -> Callable[[list[str]], Any]:
     folder = find_model()
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging as transformers_logging
+    from resources.sentence_model import SentenceModel
 
-    transformers_logging.disable_progress_bar()
-    model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-
-    def encode(texts: list[str]) -> Any:
-        return model.encode(texts, batch_size=256, normalize_embeddings=True, show_progress_bar=False)
-
-    return encode
+    return SentenceModel(folder).encode
 
 
 def find_model() -> Path:

@@ -9,39 +9,29 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.connector import ConnectorSpec
-from core.errors import ConfigError, MappingRefused
+from core.errors import ConfigError
 from core.mapper.answer import Answer
-from core.mapper.decision import BELOW_AUTO, decide
+from core.mapper.decision import BELOW_AUTO
 from core.mapper.derived import Derived
 from core.mapper.look import Look
 from core.mapper.model import MapperModel
-from core.mapper.proposal import APPLIED_REASON, Proposal
+from core.mapper.proposal import Proposal
 from core.mapper.transforms import TransformChoice
-from core.mapping import FieldMapping, MappingSet
-from core.names import join_name
+from core.mapping import MappingSet
 from core.ontology import Ontology
 from core.schema import TableSchema
-from resources.audit import record
+from resources.clock import Clock
 from resources.coverage import StreamCoverage, read_coverage
 from resources.database import Database
+from resources.mapper_settle import Settled, settle_streams
 from resources.mapper_transforms import LEAST, Looker, choose_transforms, describe_look
-from resources.proposals import (
-    add_mappings,
-    close_proposal,
-    expire_filled,
-    expire_proposals,
-    read_derived,
-    read_known,
-    remember_decision,
-    save_proposals,
-)
+from resources.proposals import expire_proposals, read_derived, read_known
 from resources.registry import active_sets
-from resources.registry_changes import publish_in, read_holding
-from resources.registry_rows import wait_turn
 from resources.settings import Settings
 from resources.stream_facts import read_schemas
 from resources.tenant_models import choose_model
@@ -50,9 +40,8 @@ if TYPE_CHECKING:
     from core.llm.question import LlmAnswer, StreamQuestion
     from resources.embeddings import Embedder
     from resources.lake import Lake
+    from resources.mapper_batch import Batch
 
-SELF = "self"
-"""Origin of what nobody but the engine decided; it does not vote later."""
 AskModel = Callable[[str, "StreamQuestion"], "list[LlmAnswer]"]
 WORDS_ALONE = "no embedding model: proposed by words alone, everything waits for review"
 _Field = tuple[str, str, str]
@@ -70,6 +59,12 @@ class MapperReport:
     sets: list[MappingSet] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     embedded: bool = True
+    clock: Clock = field(default_factory=Clock)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds by phase; storing goes on beside answering, so ``settle`` is what was waited for it."""
+        return dict(self.clock.seconds)
 
 
 def map_tenant(
@@ -154,6 +149,7 @@ class _Mapper:
     basis: str
     report: MapperReport
     lake: Lake | None = None
+    settled: set[tuple[str, str]] = field(default_factory=set)
 
     def run(
         self,
@@ -165,15 +161,56 @@ class _Mapper:
         from resources.mapper_batch import answer_streams
 
         self.report.embedded = self.embedder is not None
-        batch = answer_streams(
-            self.db, self.ontology, self.model, self.embedder, self.tenant_id, streams, schemas, self.lake
+        left = [one for one in streams if (one.connector, one.stream) not in self.settled]
+        looker = Looker(self.db, self.lake, self.tenant_id)
+        held = active_sets(self.db, self.tenant_id, sorted({one.connector for one in left}))
+        answered = answer_streams(
+            self.db,
+            self.ontology,
+            self.model,
+            self.embedder,
+            self.tenant_id,
+            left,
+            schemas,
+            self.lake,
+            self.report.clock,
         )
+        # Postgres stores one batch while the next one is answered
+        with ThreadPoolExecutor(1, "settle") as writer:
+            before: Future[Settled] | None = None
+            for batch in answered:
+                proposed = self._propose_batch(batch, open_fields, held, looker, ask_model)
+                self._take(before)
+                before = writer.submit(
+                    settle_streams, self.db, self.settings, self.ontology, self.tenant_id, proposed
+                )
+                self.settled.update(proposed)
+            self._take(before)
+
+    def _take(self, writing: Future[Settled] | None) -> None:
+        if writing is None:
+            return
+        with self.report.clock("settle"):
+            done = writing.result()
+        self.report.applied += done.applied
+        self.report.review += done.review
+        self.report.unknown += done.unknown
+        self.report.sets += done.sets
+        self.report.warnings += done.warnings
+
+    def _propose_batch(
+        self,
+        batch: Batch,
+        open_fields: Mapping[tuple[str, str], set[str]],
+        held: Mapping[tuple[str, str], MappingSet],
+        looker: Looker,
+        ask_model: AskModel | None,
+    ) -> dict[tuple[str, str], list[Proposal]]:
         by_stream: dict[tuple[str, str], list[Answer]] = defaultdict(list)
         for answer in batch.answers:
             by_stream[answer.question.system, answer.question.stream].append(answer)
-        looker = Looker(self.db, self.lake, self.tenant_id)
-        held = active_sets(self.db, self.tenant_id, sorted({one.connector for one in streams}))
-        for stream in streams:
+        proposed = {}
+        for stream in batch.streams:
             key = (stream.connector, stream.stream)
             wanted = [one for one in by_stream[key] if one.question.field in open_fields[key]]
             if ask_model is not None:
@@ -184,8 +221,9 @@ class _Mapper:
                 )
             entity = batch.entities.get(key, stream.entity or "")
             filled = {one.target for one in held[key].mappings} if key in held else set()
-            proposed = self._propose_stream(entity, stream, by_stream[key], wanted, filled, looker)
-            self._settle(key, proposed)
+            with self.report.clock("propose"):
+                proposed[key] = self._propose_stream(entity, stream, by_stream[key], wanted, filled, looker)
+        return proposed
 
     def _propose_stream(
         self,
@@ -270,74 +308,3 @@ class _Mapper:
 
     def _basis(self) -> str:
         return self.basis if self.report.embedded else f"{self.basis}/lexical"
-
-    def _settle(self, key: tuple[str, str], proposed: Sequence[Proposal]) -> None:
-        """Store the proposals and publish what is sure, together."""
-        auto, low = self.settings.auto_apply_confidence, self.settings.review_confidence
-        with self.db.tenant(self.tenant_id) as conn:
-            wait_turn(conn, self.tenant_id)
-            held = read_holding(conn, self.tenant_id, key)
-            filled = {one.target for one in held.mappings} if held else set()
-            judged = _hold_back(proposed, filled, auto)
-            save_proposals(conn, self.tenant_id, judged)
-            sure = [one for one in judged if decide(one.confidence, auto, low) == "apply"]
-            made = self._publish(key, held, sure)
-            for verdict in (decide(one.confidence, auto, low) for one in judged if one not in sure):
-                self.report.review += verdict == "review"
-                self.report.unknown += verdict == "unknown"
-            if made is None:
-                self.report.review += len(sure)
-                return
-            made_set = publish_in(
-                conn,
-                self.tenant_id,
-                key,
-                self.ontology.entity(made[0]),
-                made[1],
-                self.settings.actor,
-                APPLIED_REASON,
-            )
-            expire_filled(conn, self.tenant_id, made_set)
-            for one in sure:
-                close_proposal(
-                    conn, self.tenant_id, one, "applied", self.settings.actor, APPLIED_REASON, made_set.set_id
-                )
-                remember_decision(conn, self.tenant_id, one, SELF, self.settings.actor, APPLIED_REASON)
-            facts = {one.field: [one.target, one.confidence] for one in sure}
-            name = join_name(*key)
-            record(conn, self.settings.actor, "proposals.applied", name, None, facts, self.tenant_id)
-            self.report.applied += len(sure)
-            self.report.sets.append(made_set)
-
-    def _publish(
-        self, key: tuple[str, str], held: MappingSet | None, sure: Sequence[Proposal]
-    ) -> tuple[str, list[FieldMapping]] | None:
-        """Entity and mappings of the set to publish, or None when there is nothing or it cannot stand."""
-        from core.baseline import check_mappings
-
-        if not sure:
-            return None
-        entity = self.ontology.entity(held.entity if held else sure[0].entity)
-        added = [mapping for one in sure if (mapping := one.to_mapping(one.method)) is not None]
-        mappings = add_mappings(held, added)
-        try:
-            check_mappings(mappings, entity, join_name(*key))
-        except (MappingRefused, ConfigError) as error:
-            self.report.warnings.append(f"not applied, waits for review: {error}")
-            return None
-        return entity.name, mappings
-
-
-def _hold_back(proposed: Sequence[Proposal], filled: set[str], auto: float) -> list[Proposal]:
-    """One sure field a target: what is filled already, or claimed twice, waits for a person."""
-    taken = set(filled)
-    found: list[Proposal] = []
-    for one in sorted(proposed, key=lambda one: -one.confidence):
-        if one.confidence >= auto and one.target is not None:
-            if one.target in taken:
-                told = f"{one.target} is filled by another field already"
-                held_back = min(BELOW_AUTO, auto - 0.01)
-                one = replace(one, confidence=held_back, remarks=(*one.remarks, told))
-            taken.add(one.target or "")
-        found.append(one)
-    return found

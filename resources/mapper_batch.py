@@ -5,39 +5,41 @@ Names are embedded once and kept in Postgres: a tenant's under the tenant, the o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from core.mapper.answer import Answer
-from core.mapper.lexicon import Lexicon, build_lexicon
 from core.mapper.model import MapperModel
 from core.mapper.profile import Profile
 from core.mapper.question import Question, read_question
 from core.names import GLOBAL_TENANT
 from core.ontology import Ontology
 from core.schema import TableSchema
+from resources.clock import Clock
 from resources.coverage import StreamCoverage
 from resources.database import Database
+from resources.embedding_cache import CachedEmbedder
 from resources.embeddings import Embedder
-from resources.entity_first import name_entities
+from resources.entity_first import EntityFinder, EntityGuess, doubt_guesses, take_for
+from resources.knowledge import refresh_knowledge
 from resources.lake import Lake
 from resources.mapper_answers import Answerer
-from resources.retrieval import embed_decisions, fill_from_cache, read_votes, save_to_cache
+from resources.retrieval import Memory, embed_decisions
 
 StreamKey = tuple[str, str]
+FIELDS = 4_000
+"""Fields of one batch; bounds the memory, and lets storing go on beside answering."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Answers to all fields of the streams, and the entity taken for each stream."""
+    """Answers to all fields of some streams, and the entity each was taken for that declares none."""
 
+    streams: list[StreamCoverage]
     answers: list[Answer]
     entities: dict[StreamKey, str]
-
-
-def build_lexicon_of(ontology: Ontology) -> Lexicon:
-    """The lexicon of the ontology."""
-    return build_lexicon(ontology)
+    guesses: dict[StreamKey, list[EntityGuess]]
 
 
 def build_questions(
@@ -73,32 +75,84 @@ def answer_streams(
     streams: Sequence[StreamCoverage],
     schemas: Mapping[StreamKey, TableSchema],
     lake: Lake | None = None,
-) -> Batch:
-    """Answer every field of the streams. Streams without entity are taken for their likeliest one."""
+    clock: Clock | None = None,
+) -> Iterator[Batch]:
+    """Answer every field of the streams, ``FIELDS`` at a time.
+
+    Streams without entity are taken for their likeliest one.
+    """
+    clock = clock or Clock()
     answerer = Answerer(ontology, model, embedder)
-    profiles = {} if lake is None else _measure(db, lake, tenant_id, streams)
-    questions = build_questions(streams, schemas, profiles)
+    with clock("retrieve"):
+        memory = _open_memory(db, ontology, tenant_id, embedder)
+    answerer.bench.near = memory.read_near
     if embedder is not None:
-        _embed(db, answerer, tenant_id, questions, embedder)
-    declared = [one for one in questions if one.entity]
-    asked = [
-        (one, read_question(one, ontology.entity(one.entity), answerer.bench.lexicon)) for one in declared
-    ]
+        cached = CachedEmbedder(db, tenant_id, embedder)
+
+        def recall(own: Sequence[str], names: Sequence[str]) -> None:
+            with clock("embed"):
+                cached.recall(own, names)
+
+        answerer.bench.recall = recall
+    finder = EntityFinder(answerer.bench)
+    for part in _cut(streams):
+        with clock("profile"):
+            profiles = {} if lake is None else _measure(db, lake, tenant_id, part)
+        questions = build_questions(part, schemas, profiles)
+        with clock("entity"):
+            guesses = _guess(finder, questions)
+        with clock("answer"):
+            answers = _answer(answerer, questions, guesses, memory)
+        entities = {key: ranked[0].entity for key, ranked in guesses.items()}
+        yield Batch(part, answers, entities, guesses)
+
+
+def _open_memory(db: Database, ontology: Ontology, tenant_id: str, embedder: Embedder | None) -> Memory:
     if embedder is not None:
+        refresh_knowledge(db, ontology, embedder)
         with db.tenant(tenant_id) as conn:
             embed_decisions(conn, tenant_id, embedder)
         with db.operator() as conn:
             embed_decisions(conn, GLOBAL_TENANT, embedder)
-    with db.tenant(tenant_id) as conn:
-        votes = read_votes(conn, tenant_id, asked, embedder)
-    answers = answerer.answer(declared, votes)
-    guessed = name_entities(answerer, [one for one in questions if not one.entity])
-    entities = {
-        (one.question.system, one.question.stream): told
-        for one in guessed
-        if (told := one.entity) is not None
-    }
-    return Batch([*answers, *guessed], entities)
+    return Memory(lambda: db.tenant(tenant_id), tenant_id, embedder)
+
+
+def _cut(streams: Sequence[StreamCoverage]) -> Iterator[list[StreamCoverage]]:
+    part: list[StreamCoverage] = []
+    size = 0
+    for one in streams:
+        part.append(one)
+        size += len(one.mapped) + len(one.unknown)
+        if size >= FIELDS:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def _guess(finder: EntityFinder, questions: Sequence[Question]) -> dict[StreamKey, list[EntityGuess]]:
+    asked: dict[StreamKey, list[Question]] = defaultdict(list)
+    for one in questions:
+        if not one.entity:
+            asked[one.system, one.stream].append(one)
+    return dict(zip(asked, finder.guess(list(asked.values())), strict=True))
+
+
+def _answer(
+    answerer: Answerer,
+    questions: Sequence[Question],
+    guesses: Mapping[StreamKey, Sequence[EntityGuess]],
+    memory: Memory,
+) -> list[Answer]:
+    bench = answerer.bench
+    taken = {key: ranked[0] for key, ranked in guesses.items()}
+    asked = take_for(questions, taken)
+    names = [
+        (one.entity, read_question(one, bench.ontology.entity(one.entity), bench.lexicon).text)
+        for one in asked
+    ]
+    answers = answerer.answer(asked, memory.read_same(names))
+    return doubt_guesses(answers, questions, taken)
 
 
 def _measure(
@@ -116,30 +170,3 @@ def _measure(
             files = lake.files(tenant_id, *key, newest[key])
             found[key] = measure_profiles(files, stream.unknown)
     return found
-
-
-def _embed(
-    db: Database, answerer: Answerer, tenant_id: str, questions: Sequence[Question], embedder: Embedder
-) -> None:
-    """Embed what is new, and keep it."""
-    entities = {one.entity for one in questions if one.entity}
-    own = answerer.bench.list_texts(entities or set(answerer.bench.ontology.entities))
-    names = [
-        read_question(
-            one if one.entity else replace(one, entity="account"),
-            answerer.bench.ontology.entity(one.entity or "account"),
-            answerer.bench.lexicon,
-        ).text
-        for one in questions
-    ]
-    with db.tenant(tenant_id) as conn:
-        new_names = fill_from_cache(conn, tenant_id, embedder, names)
-        new_own = fill_from_cache(conn, tenant_id, embedder, own)
-    new_names = [one for one in new_names if one not in set(new_own)]
-    vectors = dict(zip([*new_own, *new_names], embedder.embed([*new_own, *new_names]), strict=True))
-    if new_names:
-        with db.tenant(tenant_id) as conn:
-            save_to_cache(conn, tenant_id, {one: vectors[one] for one in new_names})
-    if new_own:
-        with db.operator() as conn:
-            save_to_cache(conn, GLOBAL_TENANT, {one: vectors[one] for one in new_own})

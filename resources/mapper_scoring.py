@@ -6,7 +6,7 @@ The model is data (``core/mapper/model.py``); how evidence is measured is ``mapp
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from core.mapper.forms import EntityForms, build_forms
 from core.mapper.lexicon import Lexicon, build_lexicon
 from core.mapper.model import Logistic, Stages
 from core.mapper.question import Question, Reading, Words, read_question
+from core.mapper.voting import Votes
 from core.ontology import Ontology
 from core.ontology.model import TEXT_TYPES
 from resources.embeddings import Embedder
@@ -47,6 +48,11 @@ class Bench:
         self.ontology = ontology
         self.embedder = embedder
         self.lexicon: Lexicon = build_lexicon(ontology)
+        self.recall: Callable[[Sequence[str], Sequence[str]], None] | None = None
+        """Called with the ontology's texts and the names that are about to be embedded."""
+        self.near: Callable[[Iterable[tuple[str, str]]], Votes] | None = None
+        """How names near to (entity, words) were decided; asked for names that are embedded."""
+        self._forms: dict[tuple[str, frozenset[tuple[str, Words]]], EntityForms] = {}
         self._spreads: dict[frozenset[tuple[str, Words]], Spread] = {}
         self._scorers: dict[tuple[str, frozenset[tuple[str, Words]]], EntityScorer] = {}
 
@@ -102,18 +108,19 @@ class Bench:
 
     def known_forms(self, entity: str) -> Collection[Words]:
         """Every spelling of the entity's fields, as words."""
-        return self._scorer(entity, frozenset()).forms.by_words
+        return self._form(entity, frozenset()).by_words
 
-    def list_texts(self, entities: Collection[str]) -> list[str]:
-        """What is embedded of the entities, each once."""
-        parts = [self._texts(self._scorer(name, frozenset()).forms) for name in sorted(entities)]
-        return list(dict.fromkeys(text for both in parts for part in both for text in part))
+    def _form(self, entity: str, without: frozenset[tuple[str, Words]]) -> EntityForms:
+        key = (entity, without)
+        if key not in self._forms:
+            self._forms[key] = build_forms(self.ontology.entity(entity), self.lexicon, without)
+        return self._forms[key]
 
     def _scorer(self, entity: str, without: frozenset[tuple[str, Words]]) -> EntityScorer:
         key = (entity, without)
         if key not in self._scorers:
             self._scorers[key] = EntityScorer(
-                build_forms(self.ontology.entity(entity), self.lexicon, without),
+                self._form(entity, without),
                 self.lexicon,
                 self._spread(without),
             )
@@ -121,9 +128,8 @@ class Bench:
 
     def _spread(self, without: frozenset[tuple[str, Words]]) -> Spread:
         if without not in self._spreads:
-            entities = self.ontology.entities.values()
             self._spreads[without] = count_spellings(
-                build_forms(entity, self.lexicon, without) for entity in entities
+                self._form(entity, without) for entity in self.ontology.entities
             )
         return self._spreads[without]
 
@@ -147,11 +153,11 @@ class Bench:
         """Embed everything in one go: many small calls are slow."""
         if self.embedder is None:
             return
-        texts = [reading.text for reading in readings]
-        for scorer in scorers:
-            for part in self._texts(scorer.forms):
-                texts += part
-        self.embedder.embed(texts)
+        names = [reading.text for reading in readings]
+        own = [text for scorer in scorers for part in self._texts(scorer.forms) for text in part]
+        if self.recall is not None:
+            self.recall(own, names)
+        self.embedder.embed([*own, *names])
 
 
 def compute_logits(values: Matrix, stage: Logistic, columns: Sequence[str]) -> Matrix:

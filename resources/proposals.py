@@ -6,10 +6,10 @@ A decision, the set it publishes, its audit entry and its memory for retrieval c
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from core.errors import UnknownName
@@ -18,6 +18,7 @@ from core.mapping import FieldMapping, MappingSet
 from core.names import GLOBAL_TENANT, join_name
 from core.ontology import Ontology
 from resources.audit import record
+from resources.bulk import insert_rows, replace_on
 from resources.database import Database
 from resources.registry_rows import StreamKey
 from resources.tables import mapping_decisions as decisions
@@ -35,19 +36,8 @@ _PLAIN = tuple(column.name for column in table.c if column.name not in _OWN)
 def save_proposals(conn: Connection, tenant_id: str, proposed: Iterable[Proposal]) -> int:
     """Insert or refresh proposals; those decided on keep what was decided. The number written."""
     rows = [_to_row(tenant_id, one) for one in proposed]
-    if not rows:
-        return 0
-    statement = insert(table)
-    keys = ("tenant_id", "connector", "stream", "field")
-    fresh = {
-        column.name: statement.excluded[column.name]
-        for column in table.c
-        if column.name not in (*keys, "proposed_at")
-    }
-    statement = statement.on_conflict_do_update(
-        index_elements=list(keys), set_=fresh, where=or_(*(table.c.status == one for one in OPEN))
-    )
-    conn.execute(statement, rows)
+    are_open = " OR ".join(f"{table.name}.status = '{one}'" for one in OPEN)
+    insert_rows(conn, table, rows, replace_on(table, keep=("proposed_at",), where=are_open))
     return len(rows)
 
 
@@ -270,13 +260,18 @@ def _read(conn: Connection, tenant_id: str, key: StreamKey, field: str) -> Propo
 
 
 def _to_row(tenant_id: str, one: Proposal) -> dict[str, Any]:
-    facts = asdict(one)
+    facts: dict[str, Any] = {name: getattr(one, name) for name in _PLAIN if name != "proposed_at"}
+    facts["decided_at"] = one.decided_at.isoformat() if one.decided_at else None
     facts["candidates"] = [list(pair) for pair in one.candidates]
     facts["remarks"] = list(one.remarks)
-    profile, parts = facts.pop("profile"), list(facts.pop("parts"))
-    facts["evidence"] |= ({_PROFILE: profile} if profile else {}) | ({_PARTS: parts} if parts else {})
-    facts.pop("proposed_at")
+    facts["evidence"] = _write_evidence(one)
     return {"tenant_id": tenant_id, **facts}
+
+
+def _write_evidence(one: Proposal) -> dict[str, Any]:
+    """The amounts, and beside them what else is known of the values."""
+    more = {_PROFILE: dict(one.profile), _PARTS: list(one.parts)}
+    return {**one.evidence, **{name: value for name, value in more.items() if value}}
 
 
 def _from_row(row: Row[Any]) -> Proposal:

@@ -7,7 +7,7 @@ The same with a transaction of their own, and reading, is ``resources/registry.p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, select
@@ -17,7 +17,7 @@ from core.errors import UnknownName
 from core.mapping import FieldMapping, MappingSet, fingerprint_mappings
 from core.names import GLOBAL_TENANT, check_identifier, join_name
 from core.ontology import Entity
-from resources.audit import record
+from resources.audit import record, record_all
 from resources.registry_rows import (
     StreamKey,
     insert_sets,
@@ -72,6 +72,43 @@ def publish_in(
     return made
 
 
+def publish_all_in(
+    conn: Connection,
+    tenant_id: str,
+    wanted: Mapping[StreamKey, tuple[Entity, Sequence[FieldMapping]]],
+    held: Mapping[StreamKey, MappingSet],
+    actor: str,
+    reason: str,
+) -> dict[StreamKey, MappingSet]:
+    """As ``publish_in`` for many streams of one owner, in a number of statements that does not grow.
+
+    ``held``: what holds for them, read after ``wait_turn`` in the same transaction.
+    """
+    newest = read_newest_numbers(conn, tenant_id) if wanted else {}
+    made: dict[StreamKey, MappingSet] = {}
+    found: dict[StreamKey, MappingSet] = {}
+    for key, (entity, mappings) in wanted.items():
+        check_identifier(key[0], "connector")
+        check_identifier(key[1], "stream")
+        check_mappings(mappings, entity, join_name(*key))
+        before = held.get(key)
+        own = before if before is not None and before.tenant_id == tenant_id else None
+        if own is not None and own.fingerprint == fingerprint_mappings(entity.name, tuple(mappings)):
+            found[key] = own
+            continue
+        made[key] = number_set(tenant_id, key, newest.get(key, 0) + 1, entity.name, mappings)
+    insert_sets(conn, list(made.values()), actor, reason)
+    point_at(conn, list(made.values()), actor)
+    facts = []
+    for key, one in made.items():
+        before = held.get(key)
+        _ask_replay(conn, tenant_id, key, before, actor, f"mapping set {one.number} published")
+        was = {"number": before.number} if before is not None and before.tenant_id == tenant_id else None
+        facts.append(("mapping_set.published", join_name(*key), was, describe_set(one) | {"reason": reason}))
+    record_all(conn, actor, facts, tenant_id)
+    return found | made
+
+
 def activate_in(
     conn: Connection, tenant_id: str, key: StreamKey, number: int, actor: str, reason: str = ""
 ) -> MappingSet:
@@ -102,6 +139,15 @@ def read_holding(conn: Connection, tenant_id: str, key: StreamKey) -> MappingSet
     """The set that holds for the stream: the owner's own, else the global one, else None."""
     query = select_active(tenant_id).where(active.c.connector == key[0], active.c.stream == key[1])
     return max(read_sets(conn, query), key=lambda one: one.tenant_id != GLOBAL_TENANT, default=None)
+
+
+def read_all_holding(
+    conn: Connection, tenant_id: str, keys: Collection[StreamKey]
+) -> dict[StreamKey, MappingSet]:
+    """``read_holding`` for many streams at once; those without a set are absent."""
+    query = select_active(tenant_id).where(active.c.connector.in_({connector for connector, _ in keys}))
+    found = sorted(read_sets(conn, query), key=lambda one: one.tenant_id != GLOBAL_TENANT)
+    return {key: one for one in found if (key := (one.connector, one.stream)) in keys}
 
 
 def read_numbered(conn: Connection, tenant_id: str, key: StreamKey, number: int) -> MappingSet:

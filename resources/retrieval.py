@@ -1,23 +1,27 @@
 """Retrieval: how similar fields were decided, by the tenant's own people and by everybody's baseline.
 
 What the engine applied by itself does not vote; what votes are worth is ``core/mapper/voting.py``. A
-tenant's rows are seen by that tenant only (row-level security); ``*`` rows by all.
+tenant's rows are seen by that tenant only (row-level security); ``*`` rows by all: what was promoted, the
+baseline mappings of the connectors, and the ontology's own fields (``resources/knowledge.py``). Up to
+``EXACT_ROWS`` vectors the nearest are found by looking at all of them, above by the index.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+import numpy as np
+from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
 
 from core.mapper.proposal import Proposal
 from core.mapper.question import Question, Reading
 from core.mapper.voting import Vote
 from core.names import GLOBAL_TENANT
-from resources.embeddings import MODEL, Embedder, Vectors
-from resources.tables import embedding_cache as cache
+from resources.embeddings import Embedder, Vectors
 from resources.tables import mapping_decisions as decisions
 from resources.tables import mapping_embeddings as vectors
 
@@ -27,26 +31,241 @@ NEIGHBOURS = 8
 NEAR = 0.85
 """Cosine from which a neighbour in meaning may vote."""
 EXACT_ROWS = 4_000
-"""Rows of one tenant up to which the nearest are found by looking at all of them."""
+"""Vectors within a tenant's sight up to which the nearest are found by looking at all of them."""
+SEARCHED = 64
+"""Candidates the index keeps while it searches; more find more, slower (``hnsw.ef_search``)."""
+ONTOLOGY, BASELINE, STEWARD = "ontology", "baseline", "steward"
+"""Origins of a row: a canonical field itself, a connector's config, a person's decision."""
+
+Named = tuple[str, str]
+"""Entity, and the words of a name."""
+VotesOf = dict[Named, list[Vote]]
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A row near a name. ``voter``: who decided it, and for which connector; ``likeness`` is the cosine."""
+
+    entity: str
+    words: str
+    target: str
+    origin: str
+    voter: str
+    likeness: float
+
+
+_COLUMNS = "v.entity, v.words, v.target, v.origin, coalesce(d.decided_by, v.origin) || '/' || v.connector"
+_JOIN = "LEFT JOIN mapping_decisions d USING (tenant_id, connector, stream, field)"
+_NEAREST = text(
+    f"""
+    SELECT {_COLUMNS} AS voter, 1 - v.distance AS likeness FROM (
+        SELECT *, embedding <=> CAST(:asked AS vector) AS distance FROM mapping_embeddings
+        WHERE tenant_id = ANY(:owners) AND entity = :entity AND (origin = 'ontology') = :ontology
+          AND embedding IS NOT NULL
+        ORDER BY embedding <=> CAST(:asked AS vector) LIMIT :most
+    ) v {_JOIN} ORDER BY v.distance, v.words
+    """
+)
+_ALL = text(
+    f"""
+    SELECT {_COLUMNS} AS voter, v.embedding FROM mapping_embeddings v {_JOIN}
+    WHERE v.tenant_id = ANY(:owners) AND v.origin <> 'ontology'
+    """
+)
+_SAME = text(
+    f"""
+    SELECT {_COLUMNS} AS voter FROM mapping_embeddings v {_JOIN}
+    WHERE v.tenant_id = ANY(:owners) AND v.origin <> 'ontology' AND v.words = ANY(:words)
+      AND v.entity = ANY(:entities)
+    """
+).bindparams(bindparam("words", type_=ARRAY(TEXT)), bindparam("entities", type_=ARRAY(TEXT)))
+
+
+class Memory:
+    """What a tenant may know of decided names, for one run: read once where it is little.
+
+    ``open_scope`` gives a transaction in the tenant's scope.
+    """
+
+    def __init__(
+        self,
+        open_scope: Callable[[], AbstractContextManager[Connection]],
+        tenant_id: str,
+        embedder: Embedder | None,
+    ) -> None:
+        self._open_scope, self._embedder = open_scope, embedder
+        with open_scope() as conn:
+            self._owners = list_owners(conn, tenant_id)
+            self._rows = count_rows(conn, self._owners)
+            self._held = _read_all(conn, self._owners) if 0 < self._rows <= EXACT_ROWS else None
+
+    def read_same(self, asked: Iterable[Named]) -> VotesOf:
+        """Votes of fields called exactly so; empty where there are none."""
+        wanted = set(asked)
+        if not wanted or not self._rows:
+            return {}
+        if self._held is not None:
+            return {one: list(self._held.same[one]) for one in sorted(wanted) if one in self._held.same}
+        with self._open_scope() as conn:
+            return _read_same(conn, self._owners, wanted)
+
+    def read_near(self, asked: Iterable[Named]) -> VotesOf:
+        """Votes of fields called nearly so, half as loud; needs embeddings."""
+        wanted = sorted(set(asked))
+        if not wanted or not self._rows or self._embedder is None:
+            return {}
+        found = self._embedder.embed([words for _, words in wanted])
+        if self._held is not None:
+            return self._held.find_near(wanted, found)
+        with self._open_scope() as conn:
+            return _read_near(conn, self._owners, wanted, found)
 
 
 def read_votes(
-    conn: Connection,
-    tenant_id: str,
-    asked: Sequence[tuple[Question, Reading]],
-    embedder: Embedder | None,
-) -> dict[tuple[str, str], list[Vote]]:
+    conn: Connection, tenant_id: str, asked: Sequence[tuple[Question, Reading]], embedder: Embedder | None
+) -> VotesOf:
     """Votes by (entity, words) of the questions; empty where nothing similar was decided."""
-    owners = _owners(conn, tenant_id)
-    if not _count(conn, owners):
-        return {}
-    names = sorted({(question.entity, reading.text) for question, reading in asked})
-    found: dict[tuple[str, str], list[Vote]] = defaultdict(list)
-    for entity, words, vote in _read_same(conn, owners, names):
-        found[entity, words].append(vote)
-    if embedder is not None:
-        _add_near(conn, owners, names, embedder, found)
+    memory = Memory(lambda: nullcontext(conn), tenant_id, embedder)
+    names = [(question.entity, reading.text) for question, reading in asked]
+    return join_votes(memory.read_same(names), memory.read_near(names))
+
+
+def join_votes(one: VotesOf, other: VotesOf) -> VotesOf:
+    """The votes of both."""
+    return {key: [*one.get(key, ()), *other.get(key, ())] for key in [*one, *(set(other) - set(one))]}
+
+
+class _Held:
+    """All rows within a tenant's sight, in memory."""
+
+    def __init__(self, rows: Sequence[tuple[str, str, str, str, str, Vectors | None]]) -> None:
+        self.same: VotesOf = defaultdict(list)
+        known: dict[str, list[tuple[str, Vote, Vectors]]] = defaultdict(list)
+        for entity, words, target, _, voter, vector in rows:
+            self.same[entity, words].append(Vote(target, 1.0, voter, words))
+            if vector is not None:
+                known[entity].append((words, Vote(target, 0.0, voter, words), vector))
+        self._known = {
+            entity: (held, np.stack([vector for _, _, vector in held])) for entity, held in known.items()
+        }
+
+    def find_near(self, asked: Sequence[Named], asked_vectors: Vectors) -> VotesOf:
+        """As ``read_near``."""
+        found: VotesOf = {}
+        at_of: dict[str, list[int]] = defaultdict(list)
+        for at, (entity, _) in enumerate(asked):
+            at_of[entity].append(at)
+        for entity, members in at_of.items():
+            if entity not in self._known:
+                continue
+            held, known = self._known[entity]
+            likeness = asked_vectors[members] @ known.T
+            for row, column in zip(*np.nonzero(likeness >= NEAR), strict=True):
+                words, vote, _ = held[column]
+                if words != asked[members[row]][1]:
+                    near = Vote(vote.target, float(likeness[row, column]) / 2, vote.voter, words)
+                    found.setdefault(asked[members[row]], []).append(near)
+        return {key: sorted(held, key=_nearest_first)[:NEIGHBOURS] for key, held in found.items()}
+
+
+def _nearest_first(vote: Vote) -> tuple[float, str, str]:
+    return (-vote.likeness, vote.words, vote.voter)
+
+
+def find_neighbours(
+    conn: Connection, tenant_id: str, entity: str, vector: Vectors, most: int = NEIGHBOURS
+) -> list[Neighbour]:
+    """The decided mappings and the canonical fields nearest to a name, each nearest first.
+
+    ``conn`` is in the tenant's scope; ``vector``: the name's embedding.
+    """
+    owners = list_owners(conn, tenant_id)
+    search_well(conn)
+    asked = _write_vector(vector)
+    decided = _find_nearest(conn, owners, entity, asked, most, ontology=False)
+    return decided + _find_nearest(conn, [GLOBAL_TENANT], entity, asked, most, ontology=True)
+
+
+def search_well(conn: Connection) -> None:
+    """Let the index go on until enough rows pass the filters, in exact order; until the transaction ends."""
+    settings = (("hnsw.iterative_scan", "strict_order"), ("hnsw.ef_search", str(SEARCHED)))
+    for name, value in settings:
+        conn.execute(text("SELECT set_config(:name, :value, true)"), {"name": name, "value": value})
+
+
+def _find_nearest(
+    conn: Connection, owners: Sequence[str], entity: str, asked: str, most: int, *, ontology: bool
+) -> list[Neighbour]:
+    facts = {"asked": asked, "owners": list(owners), "entity": entity, "most": most, "ontology": ontology}
+    rows = conn.execute(_NEAREST, facts)
+    return [Neighbour(*row) for row in rows]
+
+
+def _write_vector(vector: Vectors) -> str:
+    return "[" + ",".join(f"{value:.7f}" for value in vector) + "]"
+
+
+def list_owners(conn: Connection, tenant_id: str) -> list[str]:
+    """Whose decisions a tenant hears: its own, and everybody's while it has few."""
+    own = (
+        select(func.count())
+        .select_from(decisions)
+        .where(decisions.c.tenant_id == tenant_id, decisions.c.origin == STEWARD)
+    )
+    few = (conn.execute(own).scalar() or 0) < FEW_DECISIONS
+    return [tenant_id, GLOBAL_TENANT] if few else [tenant_id]
+
+
+def count_rows(conn: Connection, owners: Sequence[str]) -> int:
+    """Rows of decided mappings; counted no further than past ``EXACT_ROWS``."""
+    some = select(vectors.c.tenant_id).where(vectors.c.tenant_id.in_(owners), vectors.c.origin != ONTOLOGY)
+    query = select(func.count()).select_from(some.limit(EXACT_ROWS + 1).subquery())
+    return int(conn.execute(query).scalar() or 0)
+
+
+def _read_same(conn: Connection, owners: Sequence[str], asked: Iterable[Named]) -> VotesOf:
+    """Votes of fields called exactly so."""
+    wanted = set(asked)
+    facts = {
+        "owners": list(owners),
+        "words": sorted({words for _, words in wanted}),
+        "entities": sorted({entity for entity, _ in wanted}),
+    }
+    found: VotesOf = defaultdict(list)
+    for row in conn.execute(_SAME, facts):
+        if (row.entity, row.words) in wanted:
+            found[row.entity, row.words].append(Vote(row.target, 1.0, row.voter, row.words))
     return dict(found)
+
+
+def _read_near(
+    conn: Connection, owners: Sequence[str], asked: Sequence[Named], asked_vectors: Vectors
+) -> VotesOf:
+    """Votes of fields called nearly so, by the index."""
+    search_well(conn)
+    found: VotesOf = {}
+    for (entity, words), vector in zip(asked, asked_vectors, strict=True):
+        near = _find_nearest(conn, owners, entity, _write_vector(vector), NEIGHBOURS, ontology=False)
+        votes = [
+            Vote(one.target, one.likeness / 2, one.voter, one.words)
+            for one in near
+            if one.likeness >= NEAR and one.words != words
+        ]
+        if votes:
+            found[entity, words] = votes
+    return found
+
+
+def _read_all(conn: Connection, owners: Sequence[str]) -> _Held:
+    rows = [(*row[:5], _read_vector(row.embedding)) for row in conn.execute(_ALL, {"owners": list(owners)})]
+    return _Held(sorted(rows, key=lambda row: row[:5]))
+
+
+def _read_vector(given: str | None) -> Vectors | None:
+    return None if given is None else np.array(given[1:-1].split(","), np.float32)
+
+
+# --- writing -----------------------------------------------------------------------------------
 
 
 def store_words(conn: Connection, tenant_id: str, one: Proposal, words: str) -> None:
@@ -59,7 +278,7 @@ def store_words(conn: Connection, tenant_id: str, one: Proposal, words: str) -> 
         "entity": one.entity,
         "target": one.target,
         "words": words,
-        "origin": "steward",
+        "origin": STEWARD,
         "embedding": None,
     }
     statement = insert(vectors).values(row)
@@ -83,104 +302,3 @@ def embed_decisions(conn: Connection, tenant_id: str, embedder: Embedder) -> int
             .values(embedding=vector.tolist())
         )
     return len(words)
-
-
-def fill_from_cache(conn: Connection, tenant_id: str, embedder: Embedder, texts: Sequence[str]) -> list[str]:
-    """Give the embedder what Postgres knows of ``texts``; what is missing still, each once."""
-    missing = embedder.missing(texts)
-    if missing:
-        query = select(cache.c.words, cache.c.embedding).where(
-            cache.c.tenant_id.in_([tenant_id, GLOBAL_TENANT]),
-            cache.c.model == MODEL,
-            cache.c.words.in_(missing),
-        )
-        embedder.offer({row.words: _to_vector(row.embedding) for row in conn.execute(query)})
-    return embedder.missing(texts)
-
-
-def save_to_cache(conn: Connection, tenant_id: str, found: Mapping[str, Vectors]) -> None:
-    """Keep vectors of names; those that are there already stay."""
-    if found:
-        rows = [
-            {"tenant_id": tenant_id, "model": MODEL, "words": words, "embedding": vector.tolist()}
-            for words, vector in found.items()
-        ]
-        conn.execute(insert(cache).on_conflict_do_nothing(), rows)
-
-
-def _to_vector(value: object) -> Vectors:
-    import numpy as np
-
-    return np.asarray(value if not hasattr(value, "to_numpy") else value.to_numpy(), np.float32)
-
-
-def _owners(conn: Connection, tenant_id: str) -> list[str]:
-    own = (
-        select(func.count())
-        .select_from(decisions)
-        .where(decisions.c.tenant_id == tenant_id, decisions.c.origin == "steward")
-    )
-    few = (conn.execute(own).scalar() or 0) < FEW_DECISIONS
-    return [tenant_id, GLOBAL_TENANT] if few else [tenant_id]
-
-
-def _count(conn: Connection, owners: Sequence[str]) -> int:
-    query = select(func.count()).select_from(vectors).where(vectors.c.tenant_id.in_(owners))
-    return int(conn.execute(query).scalar() or 0)
-
-
-def _voter() -> tuple[object, object]:
-    """Decided rows joined to who decided them: one voice a person and connector."""
-    same = and_(
-        *(vectors.c[name] == decisions.c[name] for name in ("tenant_id", "connector", "stream", "field"))
-    )
-    return same, (decisions.c.decided_by + "/" + vectors.c.connector).label("voter")
-
-
-def _read_same(
-    conn: Connection, owners: Sequence[str], names: Sequence[tuple[str, str]]
-) -> list[tuple[str, str, Vote]]:
-    same, voter = _voter()
-    query = (
-        select(vectors.c.entity, vectors.c.words, vectors.c.target, voter)  # type: ignore[call-overload]
-        .join(decisions, same)
-        .where(
-            vectors.c.tenant_id.in_(owners),
-            vectors.c.words.in_(sorted({words for _, words in names})),
-            decisions.c.origin == "steward",
-        )
-    )
-    wanted = set(names)
-    return [
-        (row.entity, row.words, Vote(row.target, 1.0, row.voter, row.words))
-        for row in conn.execute(query)
-        if (row.entity, row.words) in wanted
-    ]
-
-
-_NEAR = text(
-    """
-    SELECT v.entity, v.words, v.target, d.decided_by || '/' || v.connector AS voter,
-           1 - (v.embedding <=> CAST(:asked AS vector)) AS likeness
-    FROM mapping_embeddings v
-    JOIN mapping_decisions d USING (tenant_id, connector, stream, field)
-    WHERE v.tenant_id = ANY(:owners) AND v.entity = :entity AND v.embedding IS NOT NULL
-      AND d.origin = 'steward'
-    ORDER BY v.embedding <=> CAST(:asked AS vector) LIMIT :most
-    """
-)
-
-
-def _add_near(
-    conn: Connection,
-    owners: Sequence[str],
-    names: Sequence[tuple[str, str]],
-    embedder: Embedder,
-    found: dict[tuple[str, str], list[Vote]],
-) -> None:
-    for (entity, words), vector in zip(names, embedder.embed([words for _, words in names]), strict=True):
-        asked = "[" + ",".join(f"{value:.6f}" for value in vector) + "]"
-        facts = {"asked": asked, "owners": list(owners), "entity": entity, "most": NEIGHBOURS}
-        for row in conn.execute(_NEAR, facts):
-            if row.likeness >= NEAR and row.words != words:
-                found[entity, words].append(Vote(row.target, row.likeness / 2, row.voter, row.words))

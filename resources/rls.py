@@ -28,6 +28,7 @@ GLOBALLY_READABLE = (
     "mapping_decisions",
     "mapping_embeddings",
     "embedding_cache",
+    "shared_knowledge",
 )
 """Tables whose ``*`` rows every tenant may read."""
 APPEND_ONLY = ("audit_log",)

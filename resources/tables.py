@@ -512,6 +512,22 @@ mapping_embeddings = Table(
     Column("embedding", VECTOR(384)),  # null while there was no model
     *_tenant_key("connector", "stream", "field"),
     Index("ix_mapping_embeddings_words", "tenant_id", "entity", "words"),
+    Index(
+        "ix_mapping_embeddings_embedding",
+        "embedding",
+        postgresql_using="hnsw",
+        postgresql_ops={"embedding": "vector_cosine_ops"},
+    ),
+)
+
+shared_knowledge = Table(  # the rows of mapping_embeddings under '*' that are made, not decided
+    "shared_knowledge",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),  # of what they were made from
+    Column("entries", BigInteger, nullable=False),
+    _time("refreshed_at"),
+    *_tenant_key(),
 )
 
 embedding_cache = Table(
@@ -520,7 +536,7 @@ embedding_cache = Table(
     Column("tenant_id", Text, nullable=False),  # '*' = the ontology's own texts
     Column("model", Text, nullable=False),
     Column("words", Text, nullable=False),
-    Column("embedding", VECTOR(384), nullable=False),
+    Column("embedding", LargeBinary, nullable=False),  # 384 × float32, little-endian
     *_tenant_key("model", "words"),
 )
 

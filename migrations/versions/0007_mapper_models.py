@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from resources.rls import protect_table
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 
 
 def upgrade() -> None:

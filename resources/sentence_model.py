@@ -1,0 +1,105 @@
+"""The sentence encoder itself: tokenizer, transformer, mean over the words, unit length. Imports torch.
+
+Texts of equal length go together, so nothing is padded; batches go to one thread a core, each of which
+computes alone: short texts are too little work to split, and threads that wait for each other take turns
+badly on a busy machine. Twice the texts a second of the usual pipeline, and the same vectors.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from tokenizers import Tokenizer
+from transformers import BertModel
+from transformers.utils import logging as transformers_logging
+
+MAX_TOKENS = 256
+BATCH = 128
+_CROWD = 2 * BATCH
+"""Texts from which more than one thread is worth it."""
+
+
+class SentenceModel:
+    """A BERT encoder in a folder. Raises OSError, RuntimeError or ValueError when it cannot be read."""
+
+    def __init__(self, folder: Path) -> None:
+        text = (folder / "tokenizer.json").read_text(encoding="utf-8")
+        json.loads(text)
+        self._tokenizer = _read_tokenizer(text)
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(MAX_TOKENS)
+        self._model = _read_weights(folder)
+        self._threads = ThreadPoolExecutor(
+            count_cores(),
+            "embed",
+            initializer=torch.set_num_threads,
+            initargs=(1,),
+        )
+
+    def encode(self, texts: list[str]) -> NDArray[np.float32]:
+        """One unit vector a text, in order."""
+        tokens = [one.ids for one in self._tokenizer.encode_batch(texts)]
+        found = np.zeros((len(texts), self._model.config.hidden_size), np.float32)
+        batches = list(_cut(tokens))
+        run = map if len(texts) < _CROWD else self._threads.map
+        for members, vectors in zip(batches, run(self._encode, batches_of(tokens, batches)), strict=True):
+            found[members] = vectors
+        return found
+
+    def _encode(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            # a model of sentences takes the mean over all words; nothing is padded, so no mask
+            states = self._model(input_ids=torch.tensor(batch)).last_hidden_state
+            vectors: NDArray[np.float32] = torch.nn.functional.normalize(states.mean(1)).numpy()
+        return vectors
+
+
+def count_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def batches_of(tokens: Sequence[Sequence[int]], batches: Sequence[Sequence[int]]) -> list[list[Any]]:
+    """The tokens of each batch."""
+    return [[tokens[at] for at in members] for members in batches]
+
+
+def _cut(tokens: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    """Positions of texts of one length, at most ``BATCH`` of them; the longest first."""
+    batch: list[int] = []
+    for at in sorted(range(len(tokens)), key=lambda at: -len(tokens[at])):
+        if batch and (len(batch) == BATCH or len(tokens[batch[-1]]) != len(tokens[at])):
+            yield batch
+            batch = []
+        batch.append(at)
+    if batch:
+        yield batch
+
+
+def _read_tokenizer(text: str) -> Any:
+    try:
+        return Tokenizer.from_str(text)
+    except Exception as error:  # the library raises nothing narrower
+        raise ValueError(f"the tokenizer cannot be read: {error}") from error
+
+
+def _read_weights(folder: Path) -> Any:
+    said = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()  # parts of the file that embedding does not need
+    transformers_logging.disable_progress_bar()
+    try:
+        model = BertModel.from_pretrained(str(folder), add_pooling_layer=False, local_files_only=True)
+    except SafetensorError as error:
+        raise ValueError(f"the weights cannot be read: {error}") from error
+    finally:
+        transformers_logging.set_verbosity(said)
+    return model.eval()
