@@ -19,6 +19,7 @@ from bench.mapping_quality import FIGURES, LIMITS, answer_by_cosine, find_truth
 from bench.measure import Measure
 from bench.schema_matchers import INSTALL, TOOLS, Ranked, Tool
 from core.mapper.answer import MAX_RANKS, Answer, Candidate
+from core.mapper.decision import AUTO
 from core.mapper.question import Question
 from core.mapper.score import Row, is_right, score_answers
 
@@ -130,9 +131,11 @@ def build_ranked(questions: Sequence[Question], columns: Sequence[str], ranked: 
 
 
 def score_rows(rows: Sequence[Row]) -> dict[str, float | None]:
-    """The figures of the table. None: that recall or precision is never reached."""
+    """The figures of the table. None: nothing is applied, or that recall or precision is never reached."""
     all_ = asdict(score_answers(rows))
     figures: dict[str, float | None] = {name: all_[name] for name in FIGURES}
+    if all(answer.confidence < AUTO for answer, _ in rows):
+        figures["auto_precision"] = None
     curve = build_curve(rows)
     for recall in RECALLS:
         figures[f"precision_at_recall_{recall:.2f}"] = find_precision(curve, recall)

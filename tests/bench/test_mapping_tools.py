@@ -88,6 +88,7 @@ def test_the_table_has_a_row_a_figure_and_says_what_is_never_reached() -> None:
     assert "| precision_at_recall_0.75 | – | – |" in table
     assert "| seconds |  | 1.3 |" in table
     assert set(FIGURES) <= set(figures)
+    assert score_rows([row(0.2, True)])["auto_precision"] is None
 
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
