@@ -16,13 +16,14 @@ from cli.mapping_common import (
     read_arg,
     show_change,
 )
-from cli.output import Json, print_json, say
+from cli.output import Json, errors, plain, print_json, say
 from cli.services import open_mesh
 from core.errors import FixInput
 from core.names import join_name
 
 if TYPE_CHECKING:
     from resources.approvals import Choice
+    from resources.mesh import Mesh
 
 Tenant = Annotated[str, typer.Argument(metavar="TENANT")]
 Fields = Annotated[list[str], typer.Argument(metavar="FIELD...", help="Source fields with a proposal.")]
@@ -54,15 +55,36 @@ def approve(
     if len(fields) > 1 and (target or transform or arg):
         raise FixInput("a target, transform or argument is for one field", found=f"{len(fields)} fields")
     args = dict(map(read_arg, arg)) if arg else None
-    choices: list[Choice] = [Choice(one, target, transform, args) for one in fields]
     with open_mesh() as mesh:
         check_tenant(mesh, tenant)
         key, actor = (connector, stream), user or mesh.settings.actor
+        choices = [Choice(one, target, transform, args) for one in fields]
+        if target is not None and transform is None and args is None:
+            choices = [_fit_transform(mesh, tenant, key, choices[0])]
         before, after = approve_fields(
             mesh.db, mesh.ontology, tenant, key, choices, actor, reason, overrule=overrule
         )
         replays = bring_into_effect(mesh, tenant, [key], actor)
     show_change(Change(before, after), replays, as_json=as_json)
+
+
+def _fit_transform(mesh: Mesh, tenant: str, key: tuple[str, str], choice: Choice) -> Choice:
+    """The choice with the transform that the values need, where the target is not the proposed one."""
+    from cli.mapping_explain import read_types
+    from resources.approvals import Choice
+    from resources.mapper_transforms import Looker, choose_for
+    from resources.proposals import read_proposal
+    from resources.registry import active_set
+
+    one = read_proposal(mesh.db, tenant, key, choice.field)
+    if choice.target is None or choice.target == one.target:
+        return choice
+    kind = read_types(mesh, tenant, key)[1].get(choice.field, "")
+    held, looker = active_set(mesh.db, tenant, *key), Looker(mesh.db, mesh.lake, tenant)
+    found = choose_for(mesh.ontology, one, choice.target, kind, held, looker)
+    if found.doubt:
+        errors.print(plain(f"look at the transform {found.transform}: {found.doubt}"), style="yellow")
+    return Choice(choice.field, choice.target, found.transform, found.args)
 
 
 def reject(

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
+from cli.mapping_card import describe_proposal, show_proposal
 from cli.mapping_common import Connector, Stream, check_tenant, describe_field, name_set
-from cli.output import Json, console, print_json, say
+from cli.output import Json, print_json, say
 from cli.services import open_mesh
 from core.errors import UnknownName
 from core.mapping_diff import describe_mapping
 from core.names import join_name
 
 if TYPE_CHECKING:
-    from core.mapper.proposal import Proposal
     from resources.mesh import Mesh
-
-SHOWN = 9
-"""Candidates a person can pick by one key."""
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +41,7 @@ def explain(
         held = active_set(mesh.db, tenant, *key)
         source = proposal.source if proposal else field
         mapped = [m for m in held.mappings if source in m.sources] if held else []
-        kind = read_types(mesh, tenant, key).get(field)
+        kind = read_types(mesh, tenant, key)[0].get(field)
     if proposal is None and not mapped:
         raise UnknownName(
             f"nothing is known of {join_name(*key)}.{field}", remedy="Sync, or see aos mapping show"
@@ -61,43 +57,15 @@ def explain(
         show_proposal(proposal, kind)
 
 
-def read_types(mesh: Mesh, tenant: str, key: tuple[str, str]) -> dict[str, str]:
-    """Source field → what its values look like, without any of them."""
+def read_types(mesh: Mesh, tenant: str, key: tuple[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """By source field: what its schema says in words, and its types as ``a|b``; none of its values."""
     from resources.schema_versions import latest_version
 
     found = latest_version(mesh.db, tenant, *key)
-    if found is None:
-        return {}
-    return {
+    fields = found.schema.fields if found is not None else ()
+    told = {
         one.path: f"{' or '.join(one.types)}{', may be empty' if one.nullable else ''}, "
         f"in {one.presence_ratio:.0%} of the records"
-        for one in found.schema.fields
+        for one in fields
     }
-
-
-def describe_proposal(one: Proposal) -> dict[str, Any]:
-    """A proposal as JSON data."""
-    facts = vars(one) | {"args": dict(one.args), "evidence": dict(one.evidence), "remarks": list(one.remarks)}
-    return facts | {"candidates": [{"field": name, "confidence": sure} for name, sure in one.candidates]}
-
-
-def show_proposal(one: Proposal, kind: str | None) -> None:
-    """A proposal as a person reads it: field, verdict, evidence for and against, runner-ups."""
-    from core.mapper.answer import describe_evidence
-
-    console.print(f"[bold]{escape(one.field)}[/] [dim]{escape(kind or '')}[/]")
-    target = one.target or "no counterpart"
-    args = ", ".join(f"{name}={value}" for name, value in one.args.items())
-    how = f"{one.transform}({args})" if args else one.transform
-    console.print(
-        f"  → [bold cyan]{escape(one.entity)}.{escape(target)}[/] by {escape(how)}, "
-        f"[bold]{one.confidence:.2f}[/] sure, {escape(one.method)}, {one.status}"
-        + (f" by {escape(one.decided_by)}: {escape(one.reason or '')}" if one.decided_by else "")
-    )
-    for words, amount in describe_evidence(one.evidence):
-        console.print(f"    [{'green' if amount > 0 else 'red'}]{amount:+.1f}[/] {escape(words)}")
-    for remark in one.remarks:
-        console.print(f"    [yellow]![/] {escape(remark)}")
-    for number, (name, sure) in enumerate(one.candidates[:SHOWN], start=1):
-        bar = "█" * round(sure * 20)
-        console.print(f"    [bold]{number}[/] {escape(name):<32} {sure:.2f} [cyan]{bar}[/]")
+    return told, {one.path: "|".join(kind for kind in one.types if kind != "null") for one in fields}

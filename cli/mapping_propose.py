@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import mapping_model
+from cli.mapping_card import describe_proposal
 from cli.mapping_common import bring_into_effect, check_tenant, show_replays
-from cli.mapping_explain import describe_proposal
 from cli.output import Json, console, print_json, say, show_records
 from cli.services import find_spec, open_mesh
 from core.errors import FixInput, UnknownName
@@ -63,7 +63,7 @@ def _propose_for(tenant: str, connector: str | None, stream: str | None, *, as_j
     with open_mesh() as mesh:
         check_tenant(mesh, tenant)
         _check_stream(mesh, connector, stream)
-        report = _run_mapper(mesh, tenant)
+        report = run_mapper(mesh, tenant)
         changed = [(one.connector, one.stream) for one in report.sets]
         replays = bring_into_effect(mesh, tenant, changed, mesh.settings.actor)
         shown = list_proposals(mesh.db, tenant, connector, stream)
@@ -92,7 +92,7 @@ def _check_stream(mesh: Mesh, connector: str | None, stream: str | None) -> None
         raise UnknownName(f"{connector} has no stream {stream!r}")
 
 
-def _run_mapper(mesh: Mesh, tenant: str) -> MapperReport:
+def run_mapper(mesh: Mesh, tenant: str) -> MapperReport:
     """As a sync does: all of the tenant's connectors in one batch, since they share what was learned."""
     from resources.llm import open_proposer
     from resources.loads import list_loads
@@ -102,4 +102,4 @@ def _run_mapper(mesh: Mesh, tenant: str) -> MapperReport:
     specs: list[ConnectorSpec] = [mesh.specs[name] for name in landed if name in mesh.specs]
     proposer = open_proposer(mesh.db, mesh.settings)
     ask: Any = proposer.propose if proposer is not None else None
-    return map_tenant(mesh.db, mesh.settings, mesh.ontology, specs, tenant, ask_model=ask)
+    return map_tenant(mesh.db, mesh.settings, mesh.ontology, specs, tenant, ask_model=ask, lake=mesh.lake)

@@ -14,23 +14,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from cli.mapping_card import describe_proposal, show_proposal
 from cli.mapping_common import User, bring_into_effect, check_tenant, describe_set, name_set, show_replays
-from cli.mapping_explain import describe_proposal, read_types, show_proposal
+from cli.mapping_explain import read_types
 from cli.output import Json, console, print_json, say
 from cli.services import open_mesh
-from core.errors import FixInput, MappingRefused, MeshError
+from core.errors import FixInput, MappingRefused
 from core.names import join_name
 
 if TYPE_CHECKING:
+    from cli.review_stream import StreamReview
     from core.mapper.proposal import Proposal
     from core.mapping import MappingSet
     from resources.approvals import Choice
     from resources.mesh import Mesh
 
-HELP = (
-    "[bold]a[/] accept · [bold]1–9[/] that candidate · [bold]e[/] another field · "
-    "[bold]r[/] no counterpart · [bold]s[/] skip · [bold]q[/] quit"
-)
 StreamKey = tuple[str, str]
 
 
@@ -84,79 +82,49 @@ def review(
 
 
 def _review_stream(session: Session, key: StreamKey, pending: list[Proposal], bound: float | None) -> None:
-    if bound is not None:
-        choices = _choose_sure(session, key, pending, bound)
-    else:
-        choices = _ask_all(session, key, pending)
-    if choices:
-        _publish(session, key, choices)
-
-
-def _choose_sure(session: Session, key: StreamKey, pending: list[Proposal], bound: float) -> list[Choice]:
-    """What is sure enough and contradicts nothing; the rest stays pending."""
-    from resources.approvals import Choice, find_conflicts
+    from cli.review_stream import StreamReview
     from resources.proposals import list_proposals
     from resources.registry import active_set
 
-    sure = [one for one in pending if one.target is not None and one.confidence >= bound]
     known = {one.field: one for one in list_proposals(session.mesh.db, session.tenant, *key)}
     held = active_set(session.mesh.db, session.tenant, *key)
-    conflicts = {one.field: one for one in find_conflicts(known, held, sure)}
-    for one in conflicts.values():
-        session.left.append(f"{join_name(*key)}.{one.field}: {one.problem} ({one.found})")
-    return [Choice(one.field) for one in sure if one.field not in conflicts]
+    review = StreamReview(key, pending, known, held)
+    if bound is not None:
+        _, left = review.accept_above(bound)
+        session.left += [f"{review.name}.{field}: {why}" for field, why in left.items()]
+    else:
+        _ask_all(session, review)
+    if review.accepted:
+        _publish(session, key, review.choices)
+    _reject(session, review)
 
 
-def _ask_all(session: Session, key: StreamKey, pending: list[Proposal]) -> list[Choice]:
-    choices: list[Choice] = []
-    types = read_types(session.mesh, session.tenant, key)
-    for number, one in enumerate(pending, start=1):
-        console.rule(f"{number} of {len(pending)} · {escape(join_name(*key))}")
-        show_proposal(one, types.get(one.field))
-        if not _ask(session, one, choices):
+def _ask_all(session: Session, review: StreamReview) -> None:
+    """Put every proposal to the person; an interrupt leaves all of the stream as it was."""
+    from cli.review_keys import Asker
+    from resources.mapper_transforms import Looker
+
+    told, types = read_types(session.mesh, session.tenant, review.key)
+    looker = Looker(session.mesh.db, session.mesh.lake, session.tenant)
+    asker = Asker(session.mesh, review, types, looker)
+    while (one := review.find_next()) is not None:
+        number = len(review.pending) - sum(1 for p in review.pending if p.field not in review.kinds) + 1
+        console.rule(f"{number} of {len(review.pending)} · {escape(review.name)}")
+        show_proposal(one, told.get(one.field))
+        if not asker.ask(one):
             session.quitting = True
-            break
-    return choices
+            return
 
 
-def _ask(session: Session, one: Proposal, choices: list[Choice]) -> bool:
-    """Take one decision; False to end the review."""
-    from resources.approvals import Choice
+def _reject(session: Session, review: StreamReview) -> None:
     from resources.proposals import reject_proposal
 
-    while True:
-        console.print(HELP)
-        key = typer.prompt("Your decision", default="s", show_default=False).strip().lower()
-        if key == "a" and one.target is not None:
-            choices.append(Choice(one.field))
-        elif key.isdecimal() and 1 <= int(key) <= len(one.candidates):
-            choices.append(Choice(one.field, one.candidates[int(key) - 1][0]))
-        elif key == "e":
-            target = _ask_target(session, one)
-            if target is None:
-                continue
-            choices.append(Choice(one.field, target))
-        elif key == "r":
-            reject_proposal(
-                session.mesh.db, session.tenant, one.key, one.field, session.actor, session.reason,
-                no_counterpart=True,
-            )  # fmt: skip
-            session.rejected += 1
-        elif key == "q":
-            return False
-        elif key != "s":
-            continue
-        return True
-
-
-def _ask_target(session: Session, one: Proposal) -> str | None:
-    entity = session.mesh.ontology.entity(one.entity)
-    name = typer.prompt(f"Canonical field of {one.entity}", default="", show_default=False).strip()
-    try:
-        return entity.field(name).name if name else None
-    except MeshError as error:
-        console.print(str(error), style="yellow", markup=False)
-        return None
+    for name in review.rejected:
+        reject_proposal(
+            session.mesh.db, session.tenant, review.key, name, session.actor, session.reason,
+            no_counterpart=True,
+        )  # fmt: skip
+    session.rejected += len(review.rejected)
 
 
 def _publish(session: Session, key: StreamKey, choices: Sequence[Choice]) -> None:

@@ -12,9 +12,11 @@ from core.mapper.answer import Answer
 from core.mapper.derived import Derived, Part, derive_key, derive_names, find_whole_names
 from core.mapper.lexicon import build_lexicon
 from core.mapper.look import ISO, SURE, Look
-from core.mapper.proposal import find_source
+from core.mapper.profile import Profile, read_profile
+from core.mapper.proposal import Proposal, find_source
 from core.mapper.question import Question, Reading, read_question
 from core.mapper.transforms import Around, TransformChoice, propose_transform, read_types, says_minor
+from core.mapping import MappingSet
 from core.ontology import CanonicalField, Entity, Ontology
 from resources.database import Database
 from resources.lake import Lake
@@ -100,6 +102,36 @@ def choose_transforms(
     own_key = derive_key(entity, primary_key, filled)
     derived = [*([own_key] if own_key else []), *derive_names(entity, parts, filled, looks)]
     return StreamTransforms(choices, derived, looks)
+
+
+def choose_for(
+    ontology: Ontology, proposal: Proposal, target: str, kind: str, held: MappingSet | None, looker: Looker
+) -> TransformChoice:
+    """The transform where a person takes another target; ``kind``: the source's types, ``a|b``.
+
+    UnknownName when the entity has no such field.
+    """
+    entity = ontology.entity(proposal.entity)
+    canonical = entity.field(target)
+    if len(proposal.parts) > 1:
+        return TransformChoice(proposal.transform, dict(proposal.args), proposal.doubt)
+    path = proposal.parts[0] if proposal.parts else proposal.field
+    shares = {name: value for name, value in proposal.profile.items() if name in Profile.__dataclass_fields__}
+    profile = read_profile(shares) if shares else None
+    question = Question(proposal.connector, proposal.stream, path, entity.name, kind, profile=profile)
+    reading = read_question(question, entity, build_lexicon(ontology))
+    filled = {one.target: one.sources for one in (held.mappings if held else ())}
+    currency = filled.get(canonical.currency or "", ())
+    wanted = _want(question, canonical)
+    looks = looker.look(proposal.key, {} if wanted is None else {path: wanted})
+    return propose_transform(
+        question,
+        reading,
+        canonical,
+        negated=reading.text.replace(" ", "_") in canonical.opposites,
+        look=looks.get(path),
+        around=Around(currency_from=currency[0] if len(currency) == 1 else None),
+    )
 
 
 def _read(answer: Answer, reading: Reading) -> Part:

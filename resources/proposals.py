@@ -27,8 +27,8 @@ from resources.tables import proposals as table
 STEWARD = "steward"
 OPEN = ("pending", "expired")
 """What a new proposal may replace; what a person or the engine decided stays."""
-_PROFILE, _PARTS = "profile", "parts"
-"""Keys of the column ``evidence`` beside the amounts: shares of the values, fields that are read."""
+_PROFILE, _DOUBT, _PARTS = "profile", "doubt", "parts"
+"""Keys of the column ``evidence`` beside the amounts: shares of the values, the doubt, fields read."""
 _OWN = ("tenant_id", "candidates", "remarks", "evidence")
 _PLAIN = tuple(column.name for column in table.c if column.name not in _OWN)
 
@@ -270,7 +270,7 @@ def _to_row(tenant_id: str, one: Proposal) -> dict[str, Any]:
 
 def _write_evidence(one: Proposal) -> dict[str, Any]:
     """The amounts, and beside them what else is known of the values."""
-    more = {_PROFILE: dict(one.profile), _PARTS: list(one.parts)}
+    more = {_PROFILE: dict(one.profile), _DOUBT: one.doubt, _PARTS: list(one.parts)}
     return {**one.evidence, **{name: value for name, value in more.items() if value}}
 
 
@@ -278,12 +278,13 @@ def _from_row(row: Row[Any]) -> Proposal:
     facts = {name: row._mapping[name] for name in _PLAIN}
     candidates = tuple((str(name), float(value)) for name, value in row.candidates)
     evidence = dict(row.evidence)
-    profile, parts = evidence.pop(_PROFILE, {}), evidence.pop(_PARTS, ())
+    profile, parts, doubt = evidence.pop(_PROFILE, {}), evidence.pop(_PARTS, ()), evidence.pop(_DOUBT, None)
     return Proposal(
         **facts,
         candidates=candidates,
         evidence=evidence,
         profile=profile,
+        doubt=doubt,
         parts=tuple(parts),
         remarks=tuple(row.remarks),
     )

@@ -20,8 +20,8 @@ class Proposal:
 
     ``evidence``: what each column adds to the logit of the best candidate. ``profile``: shares of what the
     values look like, none of them. ``basis``: model, ontology and mode it was made from; while they stay
-    the same the field is not asked again. ``parts``: the fields it reads where they are not ``field``
-    itself; ``field`` is then a name of its own (``core/mapper/derived.py``).
+    the same the field is not asked again. ``doubt``: why the transform needs a look. ``parts``: the fields
+    it reads where they are not ``field`` itself, which is then a name of its own (``derived.py``).
     """
 
     connector: str
@@ -37,6 +37,7 @@ class Proposal:
     evidence: Mapping[str, float] = dataclasses.field(default_factory=dict)
     profile: Mapping[str, float] = dataclasses.field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    doubt: str | None = None
     parts: tuple[str, ...] = ()
     basis: str = ""
     status: Status = "pending"

@@ -94,10 +94,12 @@ def test_a_review_cut_off_publishes_nothing(steward: Steward, place: tuple[str, 
     assert set(statuses(steward).values()) == {"pending"}
 
 
-def test_two_fields_for_one_target_stay_pending(steward: Steward, place: tuple[str, str, str]) -> None:
+def test_the_second_field_for_one_target_is_not_taken(steward: Steward, place: tuple[str, str, str]) -> None:
     done = steward.run("review", place[0], keys="a\na\nq\n")
     assert "several fields for one target" in done.output
-    assert steward.number() == 1
+    assert "1 approved" in done.output
+    assert mapped(steward)["website"] == ["web"]
+    assert statuses(steward)["site"] == "pending"
 
 
 def test_bulk_acceptance_above_a_bound(steward: Steward, place: tuple[str, str, str]) -> None:
