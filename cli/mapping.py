@@ -9,6 +9,7 @@ import typer
 from cli import (
     mapping_canary,
     mapping_decide,
+    mapping_entity,
     mapping_explain,
     mapping_migrate,
     mapping_model,
@@ -40,6 +41,7 @@ for module in (
     mapping_propose,
     mapping_review,
     mapping_decide,
+    mapping_entity,
     mapping_explain,
     mapping_model,
     mapping_sets,
@@ -49,7 +51,7 @@ for module in (
     module.register(app)
 
 SetName = Annotated[str, typer.Option("--set", help="active, a number, global or global:NUMBER.")]
-_ACTIONS = ("mapping_set", "canary.", "stream.replayed", "proposal", "yaml_migration")
+_ACTIONS = ("mapping_set", "canary.", "stream.replayed", "proposal", "entity.", "yaml_migration")
 
 
 @app.command("list")

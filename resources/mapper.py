@@ -33,6 +33,7 @@ from resources.mapper_transforms import LEAST, Looker, choose_transforms, descri
 from resources.proposals import expire_proposals, read_derived, read_known
 from resources.registry import active_sets
 from resources.settings import Settings
+from resources.stream_entities import save_guesses
 from resources.stream_facts import read_schemas
 from resources.tenant_models import choose_model
 
@@ -83,7 +84,7 @@ def map_tenant(
     ``lake``: look at the values too, as shares of patterns. ``load``: where embeddings come from.
     """
     report = MapperReport()
-    coverage = [one for one in read_coverage(db, tenant_id, specs) if one.unknown]
+    coverage = [one for one in read_coverage(db, tenant_id, specs) if one.unknown and not one.stays_raw]
     try:
         chosen = choose_model(db, tenant_id)
     except ConfigError as error:  # a broken installation must not stop what syncs
@@ -180,12 +181,23 @@ class _Mapper:
             before: Future[Settled] | None = None
             for batch in answered:
                 proposed = self._propose_batch(batch, open_fields, held, looker, ask_model)
+                self._keep_guesses(batch)
                 self._take(before)
                 before = writer.submit(
                     settle_streams, self.db, self.settings, self.ontology, self.tenant_id, proposed
                 )
                 self.settled.update(proposed)
             self._take(before)
+
+    def _keep_guesses(self, batch: Batch) -> None:
+        """A person confirms which entity a stream is: ``aos mapping entity``, or first thing in a review."""
+        if not batch.guesses:
+            return
+        ranked = {
+            key: [(one.entity, one.confidence) for one in found] for key, found in batch.guesses.items()
+        }
+        with self.db.tenant(self.tenant_id) as conn:
+            save_guesses(conn, self.tenant_id, ranked)
 
     def _take(self, writing: Future[Settled] | None) -> None:
         if writing is None:

@@ -24,7 +24,9 @@ from resources.registry_rows import StreamKey, wait_turn
 from resources.tables import stream_entities as table
 
 Status = Literal["proposed", "confirmed", "none"]
-NO_ENTITY = "none"
+PROPOSED: Status = "proposed"
+CONFIRMED: Status = "confirmed"
+NO_ENTITY: Status = "none"
 Guess = tuple[str, float]
 """An entity with its probability among the entities there are."""
 
@@ -58,7 +60,7 @@ def save_guesses(conn: Connection, tenant_id: str, guesses: Mapping[StreamKey, S
             "entity": ranked[0][0],
             "confidence": ranked[0][1],
             "candidates": [list(one) for one in ranked],
-            "status": "proposed",
+            "status": PROPOSED,
         }
         for key, ranked in guesses.items()
         if ranked
@@ -67,7 +69,7 @@ def save_guesses(conn: Connection, tenant_id: str, guesses: Mapping[StreamKey, S
         statement = insert(table)
         fresh = {name: statement.excluded[name] for name in ("entity", "confidence", "candidates")}
         keys = ["tenant_id", "connector", "stream"]
-        undecided = table.c.status == "proposed"
+        undecided = table.c.status == PROPOSED
         conn.execute(statement.on_conflict_do_update(index_elements=keys, set_=fresh, where=undecided), rows)
 
 
@@ -108,7 +110,7 @@ def decide_entity(
                 remedy="Its config says which it is, or it has not been synced and proposed yet",
             )
         _refuse_held(conn, tenant_id, key, chosen)
-        status = "confirmed" if chosen else NO_ENTITY
+        status = CONFIRMED if chosen else NO_ENTITY
         conn.execute(
             update(table)
             .where(table.c.tenant_id == tenant_id, table.c.connector == key[0], table.c.stream == key[1])
