@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 from core.errors import UnknownName
+from core.mapper.lexicon import build_lexicon
 from core.ontology import TEXT_TYPES, Ontology, load_ontology
 
 
@@ -68,6 +70,14 @@ def test_every_field_has_aliases(ontology: Ontology) -> None:
         ("cost_line", "usage_start_date", "charge_period_start"),
         ("aws_resource", "launch_time", "created_at"),
         ("cost_report", "unblended_cost", "billed_cost"),
+        ("employee", "postal_code", "home_address_postal_code"),
+        ("invoice", "total_including_tax", "total_amount"),
+        ("bill", "buy_from_vendor_name", "vendor_name"),
+        ("payment", "refusal_reason", "failure_message"),
+        ("order", "delivery_postal_code", "shipping_postal_code"),
+        ("order_line", "qty_ordered", "quantity"),
+        ("vendor", "vat_reg_no", "tax_number"),
+        ("cost_line", "compartment_id", "sub_account_id"),
         ("user", "login", "username"),
         ("user", "lastmodifieddate", "updated_at"),
     ],
@@ -76,6 +86,39 @@ def test_common_spellings_lead_to_their_field(
     ontology: Ontology, entity: str, spelling: str, field: str
 ) -> None:
     assert ontology.entity(entity).spellings[spelling] == field
+
+
+@pytest.mark.parametrize(
+    ("entity", "name"),
+    [
+        ("order_line", "discount"),
+        ("invoice", "discounts"),
+        ("invoice", "closed_at"),
+        ("invoice_line", "tax_rate"),
+        ("order", "order_key"),
+        ("order_line", "item_price"),
+        ("payment", "account"),
+        ("payment", "response_code"),
+        ("product", "barcode"),
+        ("product", "tax_code"),
+        ("ledger_account", "opening_balance"),
+        ("bank_transaction", "bank_name"),
+        ("employee", "work_phone_extension"),
+        ("cost_line", "blended_cost"),
+    ],
+)
+def test_a_name_that_means_two_things_is_no_alias(ontology: Ontology, entity: str, name: str) -> None:
+    assert name not in ontology.entity(entity).spellings
+
+
+def test_no_two_fields_of_an_entity_read_alike(ontology: Ontology) -> None:
+    lexicon = build_lexicon(ontology)
+    fields: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for entity in ontology.entities.values():
+        for spelling, field in entity.spellings.items():
+            fields[entity.name, " ".join(lexicon.words(spelling))].add(field)
+    alike = {read for read, named in fields.items() if len(named) > 1}
+    assert alike <= {("sequence", "label"), ("ticket", "category")}
 
 
 def test_a_negated_name_is_no_alias(ontology: Ontology) -> None:
