@@ -111,6 +111,9 @@ def show_sync(result: SyncResult) -> None:
     for stream in result.streams:
         if stream.drift:
             say(f"drift in {stream.connector}/{stream.stream}: {stream.drift}")
+    for warning in result.warnings:
+        console.print("[bold yellow]![/] ", end="")
+        console.print(warning, style="yellow", markup=False, highlight=False, soft_wrap=True)
     for step, reason in result.failures.items():
         console.print(f"[red]✗ {step}[/] ", end="")
         console.print(reason, markup=False, highlight=False)

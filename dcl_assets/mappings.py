@@ -19,7 +19,7 @@ from core.connector import ConnectorSpec
 from core.errors import ConfigError
 from core.names import raw_key
 from dcl_assets.common import GROUP, OWNERS
-from resources.asset_metadata import COVERAGE, write_list
+from resources.asset_metadata import COVERAGE, WARNINGS, write_list
 from resources.mesh import Mesh
 from resources.partitions import TENANTS
 
@@ -97,7 +97,7 @@ def _publish(context: AssetExecutionContext) -> MaterializeResult[None]:
     if training:
         metadata["training"] = training
     if mapped.warnings:
-        metadata["mapper warnings"] = write_list(mapped.warnings)
+        metadata[WARNINGS] = "\n".join(mapped.warnings)
     if report.errors:
         metadata["refused baselines"] = write_list(str(error) for error in report.errors)
     return MaterializeResult(metadata=metadata)
@@ -106,8 +106,10 @@ def _publish(context: AssetExecutionContext) -> MaterializeResult[None]:
 def _map_unmapped(mesh: Mesh, tenant_id: str, specs: Sequence[ConnectorSpec]) -> "MapperReport":
     """Propose, apply or put to review what no set maps; a tenant without such fields pays nothing."""
     from resources.llm import open_proposer
-    from resources.mapper import map_tenant
+    from resources.mapper import MapperReport, map_tenant
 
+    if not mesh.settings.mapper_enabled:
+        return MapperReport()
     proposer = open_proposer(mesh.db, mesh.settings)
     ask = proposer.propose if proposer is not None else None
     return map_tenant(mesh.db, mesh.settings, mesh.ontology, specs, tenant_id, ask_model=ask, lake=mesh.lake)

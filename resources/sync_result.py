@@ -9,7 +9,7 @@ from typing import Any
 
 from dagster import DagsterEvent, DagsterEventType, DagsterExecutionInterruptedError, TableMetadataValue
 
-from resources.asset_metadata import BY_STREAM, COVERAGE, FAILED_STREAMS
+from resources.asset_metadata import BY_STREAM, COVERAGE, FAILED_STREAMS, WARNINGS
 
 PLAIN = (bool, int, float, str)
 """Metadata a result carries; schemas and lineage are for the UI."""
@@ -51,6 +51,8 @@ class SyncResult:
     """``connector/stream`` → landed records that the canonical step put into quarantine."""
     step_seconds: Mapping[str, float] = field(default_factory=dict)
     """Step → how long it took; steps that failed are left out."""
+    warnings: tuple[str, ...] = ()
+    """What went on worse than it should: fields mapped by words alone, a model that is not used."""
 
     @property
     def success(self) -> bool:
@@ -107,6 +109,7 @@ def read_result(
         events=counts,
         refused=refused,
         step_seconds=seconds_of,
+        warnings=tuple(str(shown.get(("mappings",), {}).get(WARNINGS, "")).splitlines()),
     )
 
 

@@ -82,7 +82,8 @@ def _read_rejected(conn: Connection, tenant_id: str) -> list[Decided]:
     query = select(
         table.connector, table.stream, table.field, table.entity, table.target, table.decided_by
     ).where(table.tenant_id == tenant_id, table.status == "rejected", table.target.is_not(None))
-    return [Decided(*row[:4], None, row.target, row.decided_by or "") for row in conn.execute(query)]
+    fields = query.where(~table.evidence.has_key("parts"))  # a name that joins others is no field
+    return [Decided(*row[:4], None, row.target, row.decided_by or "") for row in conn.execute(fields)]
 
 
 def _is_known(one: Decided, ontology: Ontology) -> bool:
