@@ -150,6 +150,8 @@ def load_model(path: Path = SHIPPED) -> MapperModel:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"the mapping model cannot be read: {error.strerror}", where=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError("the mapping model is no text", where=str(path)) from error
     return read_model(text, str(path))
 
 
