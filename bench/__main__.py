@@ -24,6 +24,7 @@ BENCHES = {
     "mapping_quality": "bench.mapping_quality:measure_quality",
     "mapping_tools": "bench.mapping_tools:measure_tools",
     "mapping_speed": "bench.mapping_speed:measure_speed",
+    "mapping_training": "bench.mapping_training:measure_training",
     "llm_cost": "bench.llm_cost:measure_cost",
 }
 """Name → ``module:function``; the function takes nothing and yields ``Measure``s."""
