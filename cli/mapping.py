@@ -13,6 +13,7 @@ from cli import (
     mapping_explain,
     mapping_migrate,
     mapping_model,
+    mapping_promote,
     mapping_propose,
     mapping_review,
     mapping_sets,
@@ -44,6 +45,7 @@ for module in (
     mapping_entity,
     mapping_explain,
     mapping_model,
+    mapping_promote,
     mapping_sets,
     mapping_canary,
     mapping_migrate,
@@ -51,7 +53,7 @@ for module in (
     module.register(app)
 
 SetName = Annotated[str, typer.Option("--set", help="active, a number, global or global:NUMBER.")]
-_ACTIONS = ("mapping_set", "canary.", "stream.replayed", "proposal", "entity.", "yaml_migration")
+_ACTIONS = ("mapping_set", "decision.", "canary.", "stream.replayed", "proposal", "entity.", "yaml_migration")
 
 
 @app.command("list")

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from core.errors import UnknownName
+from core.errors import MappingRefused, UnknownName
 from core.mapper.proposal import Proposal
 from core.mapping import FieldMapping, MappingSet
 from core.names import GLOBAL_TENANT, join_name
@@ -150,22 +150,35 @@ def promote_decision(
 ) -> None:
     """Let a tenant's decision speak for everybody from now on: names only, no arguments, no values.
 
-    UnknownName when no person decided the field. It votes for other tenants; it maps nothing for them.
+    UnknownName when no person decided the field, MappingRefused when it was ``actor``: it takes two. It
+    votes for other tenants; it maps nothing for them (``resources/promotions.py`` does).
     """
     with db.tenant(tenant_id) as conn:
-        query = select(decisions.c.target).where(*_decided(tenant_id, key, field))
-        target = conn.execute(query.where(decisions.c.origin == STEWARD)).scalar()
-        if target is None:
+        query = select(decisions.c.target, decisions.c.decided_by).where(*_decided(tenant_id, key, field))
+        row = conn.execute(query.where(decisions.c.origin == STEWARD)).first()
+        if row is None or row.target is None:
             raise UnknownName(f"nobody decided on {join_name(*key)}.{field}", where=f"tenant {tenant_id}")
-        found = replace(_read(conn, tenant_id, key, field), target=target, args={}, evidence={})
+        if row.decided_by == actor:
+            raise MappingRefused(
+                "who decided cannot promote as well: it takes a second person",
+                where=f"{join_name(*key)}.{field}",
+                found=f"decided by {actor}",
+            )
+        found = replace(_read(conn, tenant_id, key, field), target=row.target)
     with db.operator() as conn:
-        remember_decision(conn, GLOBAL_TENANT, found, STEWARD, actor, reason)
-        remember_words(conn, ontology, GLOBAL_TENANT, found)
-        facts = {"target": target, "reason": reason}
-        record(conn, actor, "decision.promoted", f"{join_name(*key)}.{field}", None, facts, GLOBAL_TENANT)
+        promote_in(conn, ontology, found, actor, reason)
 
 
 # --- inside a transaction ---------------------------------------------------------------------
+
+
+def promote_in(conn: Connection, ontology: Ontology, one: Proposal, actor: str, reason: str) -> None:
+    """Let a decision speak for everybody, without anything but names; as the operator."""
+    bare = replace(one, args={}, evidence={}, profile={})
+    remember_decision(conn, GLOBAL_TENANT, bare, STEWARD, actor, reason)
+    remember_words(conn, ontology, GLOBAL_TENANT, bare)
+    facts = {"target": one.target, "reason": reason}
+    record(conn, actor, "decision.promoted", f"{join_name(*one.key)}.{one.field}", None, facts, GLOBAL_TENANT)
 
 
 def add_mappings(held: MappingSet | None, added: Sequence[FieldMapping]) -> list[FieldMapping]:

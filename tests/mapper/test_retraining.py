@@ -232,7 +232,7 @@ def test_promoted_decisions_become_rows_of_truth(database: Database, ontology: O
 
     first = next(one for one in read_decided(database, ontology, strict) if one.right)
     promote_decision(
-        database, ontology, strict, (first.connector, first.stream), first.field, "eve", "common"
+        database, ontology, strict, (first.connector, first.stream), first.field, "zoe", "common"
     )
     rows = as_truth(read_decided(database, ontology, GLOBAL_TENANT))
     assert rows == [(first.connector, first.stream, first.field, first.entity, first.right)]

@@ -154,7 +154,9 @@ def test_a_decision_speaks_for_the_next_field_of_that_name(
     stranger = f"{tenant}-2"
     with database.tenant(stranger) as conn:
         assert read_votes(conn, stranger, asked, None) == {}
-    promote_decision(database, ontology, tenant, KEY, "zodiac_blob", "eve", "common")
+    with pytest.raises(MappingRefused, match="second person"):
+        promote_decision(database, ontology, tenant, KEY, "zodiac_blob", "eve", "common")
+    promote_decision(database, ontology, tenant, KEY, "zodiac_blob", "bob", "common")
     with database.tenant(stranger) as conn:
         assert list(read_votes(conn, stranger, asked, None)) == [("contact", "zodiac blob")]
     with database.owner() as conn:
