@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -24,9 +24,8 @@ from resources.retraining import MODES, Lesson, fit_model
 from resources.retraining_figures import Measurement, judge_candidate
 from resources.tenant_decisions import Decided
 
-if TYPE_CHECKING:
-    from resources.training import Held
-
+Held = Any
+"""One vendor as answered by a stage one that has not seen it (``hold_out``)."""
 SPLITS, TENANTS, CONNECTORS = 12, 6, 4
 SPELLED = [STAGE_TWO.index(name) for name in EXACT[:-1]]
 
