@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from core.mapper.lexicon import Lexicon
@@ -34,7 +35,7 @@ class Reading:
     """A question's name as words: all of its path, its last part, both without the entity's own words.
 
     ``stripped``: whose words those were: ``own`` (system, stream, entity), ``alike`` (an alias of the
-    entity, which may name another thing), or none.
+    entity or what it is part of, which may name another thing), or none.
     """
 
     full: Words
@@ -57,6 +58,7 @@ class Reading:
         return " ".join(self.bare)
 
 
+@lru_cache(maxsize=20_000)
 def read_question(question: Question, entity: Entity, lexicon: Lexicon) -> Reading:
     """The words of a question, as the lexicon cuts them."""
     raw = [part for part in re.split(r"[./\[\]]+", question.field) if part]
@@ -68,6 +70,7 @@ def read_question(question: Question, entity: Entity, lexicon: Lexicon) -> Readi
     alike = _name_words(lexicon, *entity.aliases)
     bare, bare_last = _strip(full, own | alike), _strip(last, own | alike)
     by_own = (_strip(full, own), _strip(last, own)) == (bare, bare_last)
+    by_own = by_own and not (bare_last == ("id",) and _is_of_a_part(last[:-1], question, lexicon))
     return Reading(
         full=full,
         last=last,
@@ -80,6 +83,13 @@ def read_question(question: Question, entity: Entity, lexicon: Lexicon) -> Readi
     )
 
 
+def _is_of_a_part(words: Words, question: Question, lexicon: Lexicon) -> bool:
+    """Whether ``words`` name only what the record belongs to: ``order`` in a stream of order lines."""
+    heads = {lexicon.words(name)[-1:] for name in (question.stream, question.entity)}
+    heads |= {(word,) for word in lexicon.words(question.system)}
+    return bool(words) and not any((word,) in heads for word in words)
+
+
 def _is_noise(part: str, lexicon: Lexicon) -> bool:
     return part.isdigit() or part == "*" or part.lower() in lexicon.data.noise
 
@@ -90,7 +100,7 @@ def _undress(part: str, lexicon: Lexicon) -> str:
     while changed:
         changed = False
         for prefix in lexicon.data.prefixes:
-            if part.lower().startswith(prefix) and len(part) > len(prefix):
+            if part.lower().startswith(prefix) and part[len(prefix) :].lower() not in ("", "id"):
                 part, changed = part[len(prefix) :], True
     for suffix in lexicon.data.suffixes:
         if part.lower().endswith(suffix) and len(part) > len(suffix):
@@ -98,6 +108,7 @@ def _undress(part: str, lexicon: Lexicon) -> str:
     return part
 
 
+@lru_cache(maxsize=4_096)
 def _name_words(lexicon: Lexicon, *names: str) -> frozenset[str]:
     return frozenset(word for name in names for word in lexicon.words(name))
 

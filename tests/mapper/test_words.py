@@ -49,5 +49,24 @@ def test_a_question_is_read_without_what_surrounds_it(
     assert (reading.text, reading.stripped) == (bare, stripped)
 
 
+@pytest.mark.parametrize(
+    ("field", "entity", "stripped"),
+    [
+        ("order_line_id", "order_line", "own"),
+        ("line_id", "order_line", "own"),
+        ("order_id", "order_line", "alike"),
+        ("journal_id", "journal_line", "alike"),
+        ("order_id", "order", "own"),
+        ("acme_id", "order", "own"),
+        ("custom_id", "order", ""),
+    ],
+)
+def test_the_key_of_the_whole_is_not_that_of_its_part(
+    ontology: Ontology, field: str, entity: str, stripped: str
+) -> None:
+    question = Question("acme", f"{entity}s", field, entity)
+    assert read_question(question, ontology.entity(entity), build_lexicon(ontology)).stripped == stripped
+
+
 def test_a_very_long_name_costs_no_time(ontology: Ontology) -> None:
     assert len(build_lexicon(ontology).words("ab" * 1_000_000)) < 200

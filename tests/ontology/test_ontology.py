@@ -74,7 +74,7 @@ def test_every_field_has_aliases(ontology: Ontology) -> None:
         ("invoice", "total_including_tax", "total_amount"),
         ("bill", "buy_from_vendor_name", "vendor_name"),
         ("payment", "refusal_reason", "failure_message"),
-        ("order", "delivery_postal_code", "shipping_postal_code"),
+        ("order", "delivery_zip", "shipping_postal_code"),
         ("order_line", "qty_ordered", "quantity"),
         ("vendor", "vat_reg_no", "tax_number"),
         ("cost_line", "compartment_id", "sub_account_id"),
