@@ -23,6 +23,7 @@ BENCHES = {
     "import_1000": "bench.imports:measure_thousand",
     "mapping_quality": "bench.mapping_quality:measure_quality",
     "mapping_tools": "bench.mapping_tools:measure_tools",
+    "rag_progress": "bench.rag_progress:measure_progress",
     "mapping_speed": "bench.mapping_speed:measure_speed",
     "mapping_training": "bench.mapping_training:measure_training",
     "llm_cost": "bench.llm_cost:measure_cost",
