@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from core.mapping import MappingSet
     from resources.approvals import Choice
     from resources.mesh import Mesh
+    from resources.stream_entities import StreamEntity
 
 StreamKey = tuple[str, str]
 
@@ -46,6 +47,8 @@ class Session:
     left: list[str] = field(default_factory=list)
     replays: list[dict[str, Any]] = field(default_factory=list)
     quitting: bool = False
+    undeclared: set[StreamKey] = field(default_factory=set)
+    changed: set[StreamKey] = field(default_factory=set)
 
 
 def register(app: typer.Typer) -> None:
@@ -74,11 +77,45 @@ def review(
             print_json([describe_proposal(one) for one in pending])
             return
         session = Session(mesh, tenant, user or mesh.settings.actor, reason, as_json)
+        _settle_entities(session, connector, stream, accept_above)
+        pending = list_proposals(mesh.db, tenant, connector, stream, status="pending")
+        pending = [one for one in pending if one.key not in session.undeclared]
         for key, group in groupby(pending, key=lambda one: one.key):
             if not session.quitting:
                 _review_stream(session, key, list(group), accept_above)
-        session.replays = bring_into_effect(mesh, tenant, list({one.key for one in pending}), session.actor)
+        touched = {one.key for one in pending} | session.changed
+        session.replays = bring_into_effect(mesh, tenant, sorted(touched), session.actor)
     _finish(session, len(pending), as_json=as_json)
+
+
+def _settle_entities(
+    session: Session, connector: str | None, stream: str | None, bound: float | None
+) -> None:
+    """Ask first what the streams are that do not say; the fields of those confirmed are asked anew."""
+    from cli.mapping_propose import run_mapper
+    from cli.review_entity import EntityReview
+    from resources.stream_entities import PROPOSED, list_entities
+
+    def list_guesses() -> list[StreamEntity]:
+        known = list_entities(session.mesh.db, session.tenant)
+        asked = [one for one in known if connector in (None, one.connector) and stream in (None, one.stream)]
+        return [one for one in asked if one.status == PROPOSED]
+
+    asked = EntityReview(session.mesh, session.tenant, session.actor, session.reason)
+    guesses = list_guesses()
+    if bound is not None:
+        asked.accept_above(guesses, bound)
+    else:
+        asked.ask(guesses)
+    session.left += asked.left
+    session.quitting = asked.quitting
+    session.undeclared = {one.key for one in list_guesses()}
+    if not asked.confirmed:
+        return
+    report = run_mapper(session.mesh, session.tenant)
+    told = f"Their fields were asked: {report.applied} applied by themselves, {report.review} to review."
+    say(f"Confirmed: {', '.join(asked.confirmed)}. {told}", as_json=session.quiet)
+    session.changed = {(one.connector, one.stream) for one in report.sets}
 
 
 def _review_stream(session: Session, key: StreamKey, pending: list[Proposal], bound: float | None) -> None:

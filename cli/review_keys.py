@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from resources.mesh import Mesh
 
 KEYS = (
-    "[bold]a[/] accept · [bold]1-9[/] that one · [bold]e[/] other field · [bold]t[/] transform · "
-    "[bold]r[/] no counterpart · [bold]s[/] skip · [bold]?[/] more"
+    "[bold]a[/] accept · [bold]1-9[/] that one · [bold]e[/] other · [bold]t[/] transform · "
+    "[bold]r[/] none · [bold]s[/] skip · [bold]?[/] more"
 )
 MORE = """\
 a    accept what is proposed, transform included
@@ -228,9 +228,9 @@ class Asker:
         return found
 
 
-def read_key() -> str:
+def read_key(keys: str = KEYS) -> str:
     """One key where a person types, else a line of standard input; empty is a skip."""
-    console.print(KEYS)
+    console.print(keys)
     if not sys.stdin.isatty():
         return str(typer.prompt("Your decision", default="s", show_default=False)).strip().lower()
     console.print("[bold]>[/] ", end="")

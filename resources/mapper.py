@@ -26,6 +26,7 @@ from core.mapping import MappingSet
 from core.ontology import Ontology
 from core.schema import TableSchema
 from resources.clock import Clock
+from resources.collection import collect_rarely
 from resources.coverage import StreamCoverage, read_coverage
 from resources.database import Database
 from resources.mapper_settle import Settled, settle_streams
@@ -93,7 +94,7 @@ def map_tenant(
     report.warnings += [chosen.warning] if chosen.warning else []
     basis = f"{chosen.label}/{ontology.fingerprint[:12]}"
     open_fields = _find_open(db, tenant_id, coverage, basis)
-    if not open_fields or not settings.mapper_enabled:
+    if not open_fields:
         return report
     from resources.embeddings import ModelUnusable, load_embedder
 
@@ -177,7 +178,7 @@ class _Mapper:
             self.report.clock,
         )
         # Postgres stores one batch while the next one is answered
-        with ThreadPoolExecutor(1, "settle") as writer:
+        with collect_rarely(), ThreadPoolExecutor(1, "settle") as writer:
             before: Future[Settled] | None = None
             for batch in answered:
                 proposed = self._propose_batch(batch, open_fields, held, looker, ask_model)
