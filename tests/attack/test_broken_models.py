@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.config_reader import ConfigReport
 from core.mapper.decision import AUTO
 from core.mapper.model import load_model
 from definitions import build_definitions
@@ -188,7 +189,7 @@ def test_a_sync_goes_on_and_says_it(engine: Engine, tmp_path: Path) -> None:
     """Through the assets: what landed is there, and the result of the sync carries the warning."""
     engine.drop(tmp_path, "id,email,zodiac_blob\n1,a@b.example,x\n2,c@d.example,y\n")
     mesh = Mesh(engine.settings, engine.database)
-    mesh.offer(configs=_Configs({"drop": engine.specs[-1]}))
+    mesh.offer(configs=ConfigReport({"drop": engine.specs[-1]}))
     with open_instance(engine.settings) as instance:
         job = build_definitions(mesh).resolve_job_def("sync")
         result = run_sync(mesh, instance, job, engine.tenant)
@@ -197,15 +198,6 @@ def test_a_sync_goes_on_and_says_it(engine: Engine, tmp_path: Path) -> None:
     assert result.success
     assert WORDS_ALONE in result.warnings
     assert {one.field for one in engine.proposals("pending")} == {"email", "zodiac_blob"}
-
-
-class _Configs:
-    """Configs that are given instead of read."""
-
-    def __init__(self, specs: dict[str, Any]) -> None:
-        self.specs = specs
-        self.errors: list[Exception] = []
-        self.files: dict[str, Path] = {}
 
 
 # --- the trained model ------------------------------------------------------------------------

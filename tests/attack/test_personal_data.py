@@ -6,14 +6,23 @@ import csv
 import io
 import json
 import logging
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from core.config_reader import ConfigReport
 from core.ontology import Ontology
+from definitions import build_definitions
 from resources.approvals import Choice, approve_fields
+from resources.connections import add_connection
+from resources.instance import open_instance
 from resources.llm_ledger import Outcome, read_calls
+from resources.mesh import Mesh
+from resources.secrets import SecretStore
+from resources.settings import Settings
+from resources.sync import run_sync
 from tests.attack.conftest import Engine, list_words
 from tests.llm.conftest import Build
 from tests.llm.server import ScriptedModel, behave
@@ -118,3 +127,34 @@ def test_names_that_are_personal_data_are_masked_where_they_leave(
     assert "jane.roe" not in sent
     assert "123-45" not in sent
     assert "jane" not in str(read_calls(engine.database, engine.tenant))
+
+
+def test_a_whole_sync_writes_none_of_it_to_the_event_log(
+    engine: Engine,
+    llm_settings: Settings,
+    model: ScriptedModel,
+    tmp_path: Path,
+) -> None:
+    """Through the assets: the run's events, which the UI shows, and what the model is asked."""
+    model.script(behave)
+    (tmp_path / "people.csv").write_text(_write_people(), encoding="utf-8")
+    spec, secrets = engine.specs[-1], SecretStore(engine.database, engine.settings)
+    options = {"path": str(tmp_path)}
+    add_connection(
+        engine.database, secrets, engine.tenant, spec, credentials={}, options=options, actor="tester"
+    )
+    with closing(Mesh(llm_settings, engine.database)) as mesh, open_instance(llm_settings) as instance:
+        mesh.offer(configs=ConfigReport({"drop": spec}, []))
+        result = run_sync(mesh, instance, build_definitions(mesh).resolve_job_def("sync"), engine.tenant)
+    assert result.failures == {}
+    assert result.total("landed") > len(SECRETS)
+    with engine.database.owner() as conn:
+        rows = conn.execute(
+            text("SELECT event FROM dagster.event_logs WHERE run_id = :r"), {"r": result.run_id}
+        )
+        events = "\n".join(rows.scalars())
+    assert "blob_7" in events
+    words = list_words([*SECRETS, "CANARY-values-5eb1", "canary7f3a@secret.example"])
+    sent = json.dumps(model.requests, ensure_ascii=False)
+    for where in (events, sent, _dump(engine)):
+        assert sorted(word for word in words if word in where) == []
