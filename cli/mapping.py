@@ -18,6 +18,7 @@ from cli import (
     mapping_review,
     mapping_sets,
 )
+from cli.mapping_card import write_transform
 from cli.mapping_common import (
     Connector,
     Stream,
@@ -36,6 +37,7 @@ from core.names import GLOBAL_TENANT, join_name
 if TYPE_CHECKING:
     from core.mapping_diff import SetDiff
     from resources.audit import AuditEntry
+    from resources.mesh import Mesh
 
 app = typer.Typer(help="Mapping sets: look, decide, publish, try, roll back.", no_args_is_help=True)
 for module in (
@@ -98,17 +100,22 @@ def show(
     tenant: Tenant, connector: Connector, stream: Stream, name: SetName = "active", as_json: Json = False
 ) -> None:
     """Show one mapping set: what fills each canonical field, how sure, and where that comes from."""
+    from core.mapper.describe import describe_profile
+
     with open_mesh() as mesh:
         check_tenant(mesh, tenant)
         one = find_set(mesh, tenant, (connector, stream), name)
+        profiles = _read_profiles(mesh, tenant, (connector, stream))
     if as_json:
-        print_json(describe_set(one))
+        print_json(describe_set(one) | {"profiles": profiles})
         return
-    columns = ["canonical field", "from", "transform", "args", "confidence", "origin"]
+    columns = ["canonical field", "from", "by", "values", "sure", "origin"]
     rows = [
-        [m.target, ", ".join(m.sources), m.transform, _write_args(m.args), m.confidence, m.origin]
+        [m.target, ", ".join(m.sources), write_transform(m.transform, m.args),
+         " · ".join(describe_profile(profiles.get(m.sources[0], {}) if m.sources else {})[:3]),
+         m.confidence, m.origin]
         for m in one.mappings
-    ]
+    ]  # fmt: skip
     print_table(f"{join_name(connector, stream)} → {one.entity}, {name_set(one)}", columns, rows)
 
 
@@ -206,5 +213,10 @@ def _why(facts: Any) -> Any:
     return facts.get("reason") or None if isinstance(facts, dict) else None
 
 
-def _write_args(args: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in sorted(args.items()))
+def _read_profiles(mesh: Mesh, tenant: str, key: tuple[str, str]) -> dict[str, dict[str, float]]:
+    """Shares of the values by source path, as they were measured when the field was proposed."""
+    from resources.proposals import list_proposals
+
+    if tenant == GLOBAL_TENANT:
+        return {}
+    return {one.source: dict(one.profile) for one in list_proposals(mesh.db, tenant, *key) if one.profile}

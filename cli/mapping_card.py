@@ -18,6 +18,8 @@ SHOWN = 9
 _WHY = 4
 """Lines of evidence of each side."""
 _BAR = 20
+_UNLIKELY, _LEAST = 0.01, 3
+"""Candidates below are left out, as long as some are shown."""
 
 
 def show_proposal(one: Proposal, kind: str | None) -> None:
@@ -34,8 +36,10 @@ def show_proposal(one: Proposal, kind: str | None) -> None:
     for remark in dict.fromkeys(one.remarks):
         if remark != one.doubt:
             _line("note", remark)
-    _show_evidence(one.evidence)
-    for number, (name, sure) in enumerate(one.candidates[:SHOWN], start=1):
+    if one.target is not None:
+        _show_evidence(one.evidence)
+    likely = sum(sure >= _UNLIKELY for _, sure in one.candidates[:SHOWN])
+    for number, (name, sure) in enumerate(one.candidates[: max(likely, _LEAST)], start=1):
         bar = "█" * round(sure * _BAR)
         console.print(f"  [bold]{number:>6}[/]  {escape(name):<32} {sure:.2f} [cyan]{bar}[/]")
 
@@ -43,10 +47,12 @@ def show_proposal(one: Proposal, kind: str | None) -> None:
 def show_verdict(one: Proposal) -> None:
     """What is proposed: target, transform with its arguments, doubt, and what was decided."""
     who = f", {one.status}" + (f" by {one.decided_by}: {one.reason or ''}" if one.decided_by else "")
-    named = f"[cyan]{escape(one.entity)}.{escape(one.target)}[/]" if one.target else "no counterpart"
+    if one.target is None:
+        console.print(f"       →  [bold]no likely counterpart[/] in {escape(one.entity)}[dim]{plain(who)}[/]")
+        return
+    named = f"[cyan]{escape(one.entity)}.{escape(one.target)}[/]"
     console.print(f"       →  [bold]{named}  {one.confidence:.2f}[/] sure  [dim]{plain(one.method + who)}[/]")
-    if one.target is not None:
-        _line("by", write_transform(one.transform, one.args))
+    _line("by", write_transform(one.transform, one.args))
     if one.doubt:
         _line("look", one.doubt, "yellow")
 

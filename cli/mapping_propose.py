@@ -84,7 +84,9 @@ def _propose_for(tenant: str, connector: str | None, stream: str | None, *, as_j
     ]
     show_records(f"Proposals of {tenant}", columns, rows, as_json=False)
     show_replays(replays)
-    say(f"{report.asked} fields asked: {report.applied} applied, {report.review + report.unknown} to review.")
+    waiting = sum(one.status == "pending" for one in shown)
+    asked = f"{report.asked} fields asked, {report.applied} applied" if report.asked else "Nothing new to ask"
+    say(f"{asked}; {waiting} wait" + (f": aos mapping review {tenant}" if waiting else "."))
 
 
 def _check_stream(mesh: Mesh, connector: str | None, stream: str | None) -> None:

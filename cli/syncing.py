@@ -118,6 +118,10 @@ def show_sync(result: SyncResult) -> None:
         console.print(f"[red]✗ {step}[/] ", end="")
         console.print(reason, markup=False, highlight=False)
     landed = result.total("landed")
+    unknown = sum(stream.unknown for stream in result.streams)
+    if news and unknown:
+        told = f"{unknown:,} fields have no mapping yet"
+        say(f"{told}: aos mapping review {result.tenant_id} (or propose, where nothing was asked yet)")
     say(
         f"{landed:,} records landed in {result.seconds:.1f} s"
         if landed

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.mapper.answer import Answer
+from core.mapper.categories import match_categories
 from core.mapper.derived import Derived, Part, derive_key, derive_names, find_whole_names
 from core.mapper.lexicon import build_lexicon
 from core.mapper.look import ISO, SURE, Look
@@ -25,6 +26,8 @@ from resources.looks import Wanted, measure_looks
 StreamKey = tuple[str, str]
 LEAST = 0.05
 """Below, an answer names no target."""
+_FEW, _ENOUGH = 0.3, 10
+"""Share of different values from which a text is no category; values that have to be seen."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def choose_transforms(
             continue
         canonical = entity.fields[target]
         around = _look_around(canonical, currency, looks, minor=minor)
-        choices[path] = propose_transform(
+        choice = propose_transform(
             answer.question,
             told[path].reading,
             canonical,
@@ -99,6 +102,9 @@ def choose_transforms(
             look=looks.get(path),
             around=around,
         )
+        other = _find_list(entity, canonical, looks.get(path)) if choice.doubt is None else None
+        told_so = f"its values are those of {other}" if other else choice.doubt
+        choices[path] = TransformChoice(choice.transform, choice.args, told_so)
     own_key = derive_key(entity, primary_key, filled)
     derived = [*([own_key] if own_key else []), *derive_names(entity, parts, filled, looks)]
     return StreamTransforms(choices, derived, looks)
@@ -163,7 +169,22 @@ def _want(question: Question, target: CanonicalField) -> Wanted | None:
     if target.type == "boolean":
         plain = types == {"boolean"} or (profile is not None and profile.boolean >= SURE)
         return None if plain else "category"
-    return "category" if target.type == "enum" and target.enum else None
+    if target.type == "enum":
+        return "category" if target.enum else None
+    few = profile is not None and 0 <= profile.unique <= _FEW and profile.count >= _ENOUGH
+    return "category" if target.type == "string" and few else None
+
+
+def _find_list(entity: Entity, target: CanonicalField, look: Look | None) -> str | None:
+    """Another field of the entity whose closed or open list knows all the values of a plain text."""
+    if target.type != "string" or look is None or look.categories is None or look.odd:
+        return None
+    if len(look.categories) < 2:
+        return None
+    for one in entity.fields.values():
+        if one.enum and one.name != target.name and not match_categories(look.categories, one).unknown:
+            return one.name
+    return None
 
 
 def _find_currencies(entity: Entity, parts: Sequence[Part]) -> dict[str, str]:

@@ -22,6 +22,7 @@ _LOOKS = {
     "worded": "several words",
 }
 """What a share is of, the more telling first."""
+_SAID = {"epoch_s": "seconds since 1970", "epoch_ms": "milliseconds since 1970"}
 _TELLING = 0.05
 _MOST = 3
 """Kinds of looks that are told."""
@@ -42,7 +43,7 @@ def describe_profile(shares: Mapping[str, float]) -> list[str]:
         told.append(f"{shares['categories']:.0f} categories")
     told += _describe_looks(shares)
     if shares.get("length", -1) >= 0:
-        told.append(f"{shares['length']:.0f} characters")
+        told.append(f"{shares['length']:.0f} character{'' if round(shares['length']) == 1 else 's'}")
     if count >= 0:
         told.append(f"{count:,.0f} seen")
     return told
@@ -50,13 +51,17 @@ def describe_profile(shares: Mapping[str, float]) -> list[str]:
 
 def _describe_looks(shares: Mapping[str, float]) -> list[str]:
     formats = {name.removeprefix("as "): share for name, share in shares.items() if name.startswith("as ")}
-    told = [f"{name} {_percent(share)}" for name, share in _sort(formats) if share >= _TELLING]
+    told = [
+        f"{_SAID.get(name, name)} {_percent(share)}" for name, share in _sort(formats) if share >= _TELLING
+    ]
     looks = {name: shares.get(name, 0.0) for name in _LOOKS}
     if looks["boolean"] >= looks["integer"] > 0:
         looks["integer"] = 0.0  # 0 and 1 are both
     if looks["number"] <= looks["integer"]:
         looks["number"] = 0.0  # said by the whole ones already
-    if told or looks["epoch"] >= _TELLING:
+    if told:
+        return told[:_MOST]  # what else times written so look like says nothing
+    if looks["epoch"] >= _TELLING:
         looks["integer"] = looks["number"] = looks["phone"] = 0.0  # written in figures, yet times
     told += [f"{_LOOKS[name]} {_percent(share)}" for name, share in _sort(looks) if share >= _TELLING]
     return told[:_MOST]
