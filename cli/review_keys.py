@@ -228,9 +228,9 @@ class Asker:
         return found
 
 
-def read_key() -> str:
+def read_key(keys: str = KEYS) -> str:
     """One key where a person types, else a line of standard input; empty is a skip."""
-    console.print(KEYS)
+    console.print(keys)
     if not sys.stdin.isatty():
         return str(typer.prompt("Your decision", default="s", show_default=False)).strip().lower()
     console.print("[bold]>[/] ", end="")
