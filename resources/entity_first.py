@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from core.mapper.answer import Answer
+from core.mapper.answer import Answer, Candidate
 from core.mapper.lexicon import Lexicon
 from core.mapper.question import Question, Words
 from core.ontology import Entity
@@ -153,7 +153,7 @@ def _match_names(stream: str, called: _Names, count: int, lexicon: Lexicon) -> N
 
 def _doubt(answer: Answer, question: Question, ratio: float) -> Answer:
     told = f"the stream is taken for {answer.question.entity} with confidence {ratio:.2f}"
-    candidates = tuple(replace(one, confidence=round(one.confidence * ratio, 4)) for one in answer.candidates)
+    candidates = tuple(Candidate(one.field, round(one.confidence * ratio, 4)) for one in answer.candidates)
     return replace(
         answer,
         question=question,

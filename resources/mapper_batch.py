@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from threadpoolctl import threadpool_limits
+
 from core.mapper.answer import Answer
 from core.mapper.model import MapperModel
 from core.mapper.profile import Profile
@@ -101,7 +103,8 @@ def answer_streams(
         questions = build_questions(part, schemas, profiles)
         with clock("entity"):
             guesses = _guess(finder, questions)
-        with clock("answer"):
+        # many small products: the threads of a matrix library would only wait for each other
+        with clock("answer"), threadpool_limits(1, "blas"):
             answers = _answer(answerer, questions, guesses, memory)
         entities = {key: ranked[0].entity for key, ranked in guesses.items()}
         yield Batch(part, answers, entities, guesses)

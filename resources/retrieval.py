@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy import Connection, Select, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
 
 from core.mapper.proposal import Proposal
@@ -37,6 +37,11 @@ SEARCHED = 64
 ONTOLOGY, BASELINE, STEWARD = "ontology", "baseline", "steward"
 """Origins of a row: a canonical field itself, a connector's config, a person's decision."""
 
+_SEARCH_WELL = text(
+    "SELECT set_config('hnsw.iterative_scan', 'strict_order', true), "
+    f"set_config('hnsw.ef_search', '{SEARCHED}', true)"
+)
+
 Named = tuple[str, str]
 """Entity, and the words of a name."""
 VotesOf = dict[Named, list[Vote]]
@@ -56,16 +61,16 @@ class Neighbour:
 
 _COLUMNS = "v.entity, v.words, v.target, v.origin, coalesce(d.decided_by, v.origin) || '/' || v.connector"
 _JOIN = "LEFT JOIN mapping_decisions d USING (tenant_id, connector, stream, field)"
-_NEAREST = text(
-    f"""
+_NEAREST = f"""
     SELECT {_COLUMNS} AS voter, 1 - v.distance AS likeness FROM (
         SELECT *, embedding <=> CAST(:asked AS vector) AS distance FROM mapping_embeddings
-        WHERE tenant_id = ANY(:owners) AND entity = :entity AND (origin = 'ontology') = :ontology
-          AND embedding IS NOT NULL
-        ORDER BY embedding <=> CAST(:asked AS vector) LIMIT :most
-    ) v {_JOIN} ORDER BY v.distance, v.words
-    """
-)
+        WHERE tenant_id = ANY(:owners) AND entity = :entity AND embedding IS NOT NULL
+          AND (origin = 'ontology') = :ontology
+        ORDER BY (embedding <=> CAST(:asked AS vector)){{exactly}} LIMIT :most
+    ) v {_JOIN} ORDER BY v.distance, v.words, v.connector
+"""
+BY_INDEX = _NEAREST.format(exactly="")
+BY_LOOKING = _NEAREST.format(exactly=" + 0")  # an expression no index is sorted by
 _ALL = text(
     f"""
     SELECT {_COLUMNS} AS voter, v.embedding FROM mapping_embeddings v {_JOIN}
@@ -180,47 +185,60 @@ def find_neighbours(
     ``conn`` is in the tenant's scope; ``vector``: the name's embedding.
     """
     owners = list_owners(conn, tenant_id)
-    search_well(conn)
-    asked = _write_vector(vector)
-    decided = _find_nearest(conn, owners, entity, asked, most, ontology=False)
-    return decided + _find_nearest(conn, [GLOBAL_TENANT], entity, asked, most, ontology=True)
+    is_many = count_rows(conn, owners, entity) > EXACT_ROWS
+    decided = find_nearest(conn, owners, entity, vector, most, is_many=is_many)
+    return decided + find_nearest(conn, [GLOBAL_TENANT], entity, vector, most, ontology=True)
+
+
+def find_nearest(
+    conn: Connection,
+    owners: Sequence[str],
+    entity: str,
+    vector: Vectors,
+    most: int = NEIGHBOURS,
+    *,
+    is_many: bool = False,
+    ontology: bool = False,
+) -> list[Neighbour]:
+    """Rows of the owners nearest to a vector; ``is_many``: by the index, else by looking at all of them."""
+    if is_many:
+        search_well(conn)
+    facts: dict[str, object] = {"owners": list(owners), "entity": entity, "most": most, "ontology": ontology}
+    facts["asked"] = write_vector(vector)
+    return [Neighbour(*row) for row in conn.execute(text(BY_INDEX if is_many else BY_LOOKING), facts)]
 
 
 def search_well(conn: Connection) -> None:
     """Let the index go on until enough rows pass the filters, in exact order; until the transaction ends."""
-    settings = (("hnsw.iterative_scan", "strict_order"), ("hnsw.ef_search", str(SEARCHED)))
-    for name, value in settings:
-        conn.execute(text("SELECT set_config(:name, :value, true)"), {"name": name, "value": value})
+    conn.execute(_SEARCH_WELL)
 
 
-def _find_nearest(
-    conn: Connection, owners: Sequence[str], entity: str, asked: str, most: int, *, ontology: bool
-) -> list[Neighbour]:
-    facts = {"asked": asked, "owners": list(owners), "entity": entity, "most": most, "ontology": ontology}
-    rows = conn.execute(_NEAREST, facts)
-    return [Neighbour(*row) for row in rows]
-
-
-def _write_vector(vector: Vectors) -> str:
+def write_vector(vector: Vectors) -> str:
+    """A vector as Postgres reads it."""
     return "[" + ",".join(f"{value:.7f}" for value in vector) + "]"
 
 
 def list_owners(conn: Connection, tenant_id: str) -> list[str]:
     """Whose decisions a tenant hears: its own, and everybody's while it has few."""
-    own = (
-        select(func.count())
-        .select_from(decisions)
-        .where(decisions.c.tenant_id == tenant_id, decisions.c.origin == STEWARD)
+    own = select(decisions.c.tenant_id).where(
+        decisions.c.tenant_id == tenant_id, decisions.c.origin == STEWARD
     )
-    few = (conn.execute(own).scalar() or 0) < FEW_DECISIONS
+    few = _count(conn, own.limit(FEW_DECISIONS)) < FEW_DECISIONS
     return [tenant_id, GLOBAL_TENANT] if few else [tenant_id]
 
 
-def count_rows(conn: Connection, owners: Sequence[str]) -> int:
-    """Rows of decided mappings; counted no further than past ``EXACT_ROWS``."""
-    some = select(vectors.c.tenant_id).where(vectors.c.tenant_id.in_(owners), vectors.c.origin != ONTOLOGY)
-    query = select(func.count()).select_from(some.limit(EXACT_ROWS + 1).subquery())
-    return int(conn.execute(query).scalar() or 0)
+def count_rows(conn: Connection, owners: Sequence[str], entity: str | None = None) -> int:
+    """Rows within sight, of one entity or all; counted no further than past ``EXACT_ROWS``."""
+    some = select(vectors.c.tenant_id).where(vectors.c.tenant_id.in_(owners))
+    if entity is None:
+        some = some.where(vectors.c.origin != ONTOLOGY)
+    else:
+        some = some.where(vectors.c.entity == entity)
+    return _count(conn, some.limit(EXACT_ROWS + 1))
+
+
+def _count(conn: Connection, some: Select[tuple[str]]) -> int:
+    return int(conn.execute(select(func.count()).select_from(some.subquery())).scalar() or 0)
 
 
 def _read_same(conn: Connection, owners: Sequence[str], asked: Iterable[Named]) -> VotesOf:
@@ -242,10 +260,10 @@ def _read_near(
     conn: Connection, owners: Sequence[str], asked: Sequence[Named], asked_vectors: Vectors
 ) -> VotesOf:
     """Votes of fields called nearly so, by the index."""
-    search_well(conn)
+    many = {entity: count_rows(conn, owners, entity) > EXACT_ROWS for entity in {one for one, _ in asked}}
     found: VotesOf = {}
     for (entity, words), vector in zip(asked, asked_vectors, strict=True):
-        near = _find_nearest(conn, owners, entity, _write_vector(vector), NEIGHBOURS, ontology=False)
+        near = find_nearest(conn, owners, entity, vector, is_many=many[entity])
         votes = [
             Vote(one.target, one.likeness / 2, one.voter, one.words)
             for one in near

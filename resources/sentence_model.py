@@ -7,6 +7,7 @@ badly on a busy machine. Twice the texts a second of the usual pipeline, and the
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -38,6 +39,7 @@ class SentenceModel:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._model = _read_weights(folder)
+        gc.freeze()  # what torch brought stays for good: no collection has to look through it again
         self._threads = ThreadPoolExecutor(
             count_cores(),
             "embed",
