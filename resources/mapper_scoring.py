@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from core.mapper.cascade import is_settled
-from core.mapper.evidence import FEATURES, STAGE_TWO, is_lexical
+from core.mapper.evidence import FEATURES, STAGE_TWO, TRUST_HEAD, is_lexical
 from core.mapper.forms import EntityForms, build_forms
 from core.mapper.lexicon import Lexicon, build_lexicon
 from core.mapper.model import Logistic, Stages
@@ -162,10 +163,45 @@ class Bench:
 
 def compute_logits(values: Matrix, stage: Logistic, columns: Sequence[str]) -> Matrix:
     """Logits of rows whose last axis is ``columns``."""
-    at = {name: index for index, name in enumerate(columns)}
-    picked = values[..., [at[name] for name in stage.names]].astype(np.float64)
-    logits: Matrix = picked @ np.array(stage.weights) + stage.bias
+    logits: Matrix = values.astype(np.float64) @ _spread_weights(stage, tuple(columns)) + stage.bias
     return logits
+
+
+def compute_each_logits(measured: Sequence[Measured], stage: Logistic) -> list[Matrix]:
+    """Stage one's logits of each question's fields; questions of one entity are computed together."""
+    found: list[Matrix] = [np.zeros(0)] * len(measured)
+    for members in group_by_entity(measured):
+        stacked = np.stack([measured[at].values for at in members])
+        for at, logits in zip(members, compute_logits(stacked, stage, FEATURES), strict=True):
+            found[at] = logits
+    return found
+
+
+@lru_cache(maxsize=64)
+def _spread_weights(stage: Logistic, columns: tuple[str, ...]) -> Matrix:
+    """A weight a column, 0 for those the stage does not know."""
+    weights = dict(zip(stage.names, stage.weights, strict=True))
+    return np.array([weights.get(name, 0.0) for name in columns])
+
+
+def explain_tops(
+    measured: Sequence[Measured], tops: Sequence[int], stages: Sequence[Stages]
+) -> list[dict[str, float]]:
+    """What each column adds to the logit of each question's best field, under its own stages."""
+    if not measured:
+        return []
+    values = np.stack([one.values[top] for one, top in zip(measured, tops, strict=True)]).astype(np.float64)
+    weights = np.stack([_spread_weights(one.pick, FEATURES) for one in stages])
+    told = np.round(values * weights, 4)
+    return [{FEATURES[at]: row[at] for at, amount in enumerate(row) if amount} for row in told.tolist()]
+
+
+def group_by_entity(measured: Sequence[Measured]) -> list[list[int]]:
+    """Positions of questions whose fields are the same."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for at, one in enumerate(measured):
+        groups[one.question.entity].append(at)
+    return list(groups.values())
 
 
 def squash(logits: Matrix) -> Matrix:
@@ -198,10 +234,9 @@ def find_rivals(measured: Sequence[Measured], probabilities: Sequence[Matrix]) -
         top = ordered[-1]
         second = ordered[-2] if len(members) > 1 else np.zeros_like(top)
         alone = (held == top).sum(0) == 1
+        rivals = np.where((held == top) & alone, second, top) if len(members) > 1 else np.zeros_like(held)
         for row, at in enumerate(members):
-            found[at] = np.where((held[row] == top) & alone, second, top)
-            if len(members) == 1:
-                found[at] = np.zeros_like(top)
+            found[at] = rivals[row]
     return found
 
 
@@ -212,27 +247,39 @@ def rank_fields(probabilities: Matrix, rivals: Matrix) -> Matrix:
     return ranked
 
 
-_CARRIED = [FEATURES.index(name) for name in STAGE_TWO[6:]]
+_CARRIED = [FEATURES.index(name) for name in STAGE_TWO[len(TRUST_HEAD) :]]
 
 
 def build_trust_rows(
-    measured: Sequence[Measured], probabilities: Sequence[Matrix]
+    measured: Sequence[Measured], probabilities: Sequence[Matrix], fits: Sequence[Matrix | None] = ()
 ) -> tuple[Matrix, list[list[int]]]:
-    """Rows of stage two about the best field, and the fields' indices per question, best first."""
+    """Rows of stage two about the best field, and the fields' indices per question, best first.
+
+    ``fits``: per question what type, values and description add to each field's logit, if anything.
+    """
     rivals = find_rivals(measured, probabilities)
-    rows: list[Matrix] = []
-    orders: list[list[int]] = []
-    for one, held, rival in zip(measured, probabilities, rivals, strict=True):
+    rows = np.zeros((len(measured), len(STAGE_TWO)))
+    orders: list[list[int]] = [[]] * len(measured)
+    for members in group_by_entity(measured):
+        held = np.stack([probabilities[at] for at in members])
+        rival = np.stack([rivals[at] for at in members])
         ranked = rank_fields(held, rival)
-        order = np.argsort(-ranked, kind="stable")
-        top = int(order[0])
-        second = float(ranked[order[1]]) if len(order) > 1 else float(to_logits(np.zeros(1))[0])
-        first = float(to_logits(held)[top])
-        head = [first, second, first - second, float(held.sum())]
-        head += [float(rival[top]), float(rival[top] > held[top])]
-        rows.append(np.concatenate([head, one.values[top, _CARRIED]]))
-        orders.append([int(at) for at in order])
-    return np.array(rows, np.float64).reshape(len(rows), len(STAGE_TWO)), orders
+        order = np.argsort(-ranked, axis=1, kind="stable")
+        each, top = np.arange(len(members)), order[:, 0]
+        first = to_logits(held)[each, top]
+        second = ranked[each, order[:, 1]] if order.shape[1] > 1 else to_logits(np.zeros(len(members)))
+        ahead, best = rival[each, top], held[each, top]
+        fit = [_take(fits[at], field) if fits else 0.0 for at, field in zip(members, top, strict=True)]
+        head = (first, second, first - second, held.sum(1), ahead, ahead > best, fit)
+        carried = [measured[at].values[field, _CARRIED] for at, field in zip(members, top, strict=True)]
+        rows[members] = np.column_stack([*head, carried])
+        for at, ranks in zip(members, order.tolist(), strict=True):
+            orders[at] = ranks
+    return rows, orders
+
+
+def _take(values: Matrix | None, at: int) -> float:
+    return 0.0 if values is None else float(values[at])
 
 
 def to_logits(probabilities: Matrix) -> Matrix:

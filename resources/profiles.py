@@ -5,10 +5,11 @@ No value leaves the query: only shares, lengths and counts do (``core/mapper/pro
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from core.mapper.profile import Profile
-from core.names import Path, parse_path, quote_identifier, quote_literal
+from core.names import Path, format_path, parse_path, quote_identifier, quote_literal
 
 ROWS = 5_000
 """Rows of the load that are looked at."""
@@ -26,21 +27,48 @@ _PATTERNS = {
     "boolean": r"(?i)true|false|yes|no|t|f|y|n|0|1",
     "currency": r"[A-Z]{3}",
     "country": r"[A-Z]{2}",
+    "percent": r"[+-]?\d+([.,]\d+)?\s?%",
+    "worded": r"\S*[^\W\d_]{2,}\S*(\s+\S*[^\W\d_]{2,}\S*)+",
     "id": r"(?i)[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}|[0-9a-zA-Z]{15,18}",
 }
 
 
+_NUMBER = "try_cast({value} AS DOUBLE)"
+_FACTS = (
+    "count(*)",
+    "count({value})",
+    "approx_count_distinct({value})",
+    "avg(length({value}))",
+    f"avg(({_NUMBER} BETWEEN 0 AND 1)::INT)",
+    f"avg(({_NUMBER} > 0 AND {_NUMBER} < 1)::INT)",
+    f"max(CASE WHEN isfinite({_NUMBER}) THEN abs({_NUMBER}) END)",
+)
+"""Counts, the mean length, shares of numbers in 0..1 and strictly between, the largest number."""
+
+
 def measure_profiles(files: Sequence[str], paths: Sequence[str]) -> Mapping[str, Profile]:
     """Profiles of fields by path; those the load has no column for are absent."""
-    import duckdb
-
     if not files or not paths:
         return {}
     names = ", ".join(quote_literal(file) for file in files)
     source = f"read_parquet([{names}], union_by_name = true, hive_partitioning = false)"
+    return _measure(source, paths)
+
+
+def measure_csv_profiles(file: str) -> Mapping[str, Profile]:
+    """Profiles of all columns of one CSV file, by path."""
+    return _measure(f"read_csv({quote_literal(file)}, all_varchar = true, header = true)", None)
+
+
+def _measure(source: str, paths: Sequence[str] | None) -> Mapping[str, Profile]:
+    """Profiles of ``paths``, or of every column."""
+    import duckdb
+
     found: dict[str, Profile] = {}
     with duckdb.connect() as db:
         columns = {row[0] for row in db.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+        if paths is None:
+            paths = [format_path((str(name),)) for name in sorted(columns)]
         known = [(path, parse_path(path)) for path in paths]
         usable = [(path, parts) for path, parts in known if parts[0] in columns and "*" not in parts]
         for start in range(0, len(usable), BATCH):
@@ -49,7 +77,7 @@ def measure_profiles(files: Sequence[str], paths: Sequence[str]) -> Mapping[str,
             kept = ", ".join(quote_identifier(column) for column in sorted(taken))
             select = ", ".join(_write_measures(_write_value(parts)) for _, parts in batch)
             row = db.execute(f"SELECT {select} FROM (SELECT {kept} FROM {source} LIMIT {ROWS})").fetchone()
-            width = len(_PATTERNS) + 4
+            width = len(_PATTERNS) + len(_FACTS)
             for at, (path, _) in enumerate(batch):
                 profile = _read(row[at * width : (at + 1) * width] if row else ())
                 if profile is not None:
@@ -77,7 +105,7 @@ def _write_measures(value: str) -> str:
     shares = [
         f"avg(regexp_full_match({filled}, {quote_literal(pattern)})::INT)" for pattern in _PATTERNS.values()
     ]
-    facts = ["count(*)", f"count({filled})", f"approx_count_distinct({filled})", f"avg(length({filled}))"]
+    facts = [one.format(value=filled) for one in _FACTS]
     return ", ".join([*facts, *shares])
 
 
@@ -85,13 +113,23 @@ def _read(row: Sequence[float | None]) -> Profile | None:
     if not row or not row[0]:
         return None
     count, filled = int(row[0]), int(row[1] or 0)
-    shares = {name: round(float(value or 0), 3) for name, value in zip(_PATTERNS, row[4:], strict=True)}
+    seen = zip(_PATTERNS, row[len(_FACTS) :], strict=True)
+    shares = {name: round(float(value or 0), 3) for name, value in seen}
     if not filled:
         return Profile(null=1.0, count=count)
+    within, between, largest = row[4:7]
+    numbers = shares["number"]
     return Profile(
         null=round(1 - filled / count, 3),
         unique=round(min(1.0, float(row[2] or 0) / filled), 3),
         length=round(float(row[3] or 0), 1),
+        fraction=round(numbers * float(within or 0), 3) if between else 0.0,
+        magnitude=-1.0 if largest is None or not numbers else _count_digits(float(largest)),
         count=count,
         **shares,
     )
+
+
+def _count_digits(largest: float) -> float:
+    """Digits before the point; at most 19, 0 below 1."""
+    return 0.0 if largest < 1 else min(19.0, math.floor(math.log10(largest)) + 1.0)

@@ -1,245 +1,289 @@
 """Trains the mapping model on decided mappings and measures it on vendors it has not seen.
 
 Needs scikit-learn; what it makes is data (``core/mapper/model.json``) that needs it no more. Every
-figure comes from whole-vendor cross-validation. Aliases are knowledge too: besides all aliases
-("full"), each vendor is also answered without those aliases that, among the training vendors, only it
-uses ("strict", a lower bound), and the model trains on both, so that it learns how much to trust what
-is no exact match.
+figure comes from whole-vendor cross-validation of the engine as it runs: weights of both stages, of what
+is known beside the names, and the bound of caution are all chosen without the vendor that is answered.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import warnings
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from core.mapper.answer import Answer
-from core.mapper.evidence import FEATURES, STAGE_TWO
+from core.mapper.evidence import FACTS, STAGE_TWO
+from core.mapper.evidence import VOTED as VOTES
 from core.mapper.model import Logistic, MapperModel, Stages
-from core.mapper.question import Question, Words
+from core.mapper.question import Question
 from core.mapper.score import Row, build_reliability, score_answers
 from core.ontology import Ontology
 from resources.embeddings import Embedder
-from resources.mapper_answers import build_answers
+from resources.mapper_answers import Judge, build_answers, find_doubt, settle_by_words
 from resources.mapper_features import Matrix
 from resources.mapper_scoring import (
-    Bench,
-    Measured,
     build_trust_rows,
     compute_logits,
-    find_settled,
     lexical_columns,
     squash,
+    trust_each,
+)
+from resources.training_caution import GRID, Seen, choose_caution
+from resources.training_fit import fit_beside, fit_logistic
+from resources.training_folds import (
+    KNOWN,
+    NAMES,
+    VOTED,
+    Dataset,
+    Folds,
+    Held,
+    Labels,
+    fit_pick,
+    hold_out,
+    measure_dataset,
+    pick_columns,
+    weigh_facts,
 )
 
-CAUTION = 0.92
-"""The probability that counts as sure; chosen by cross-validation for precision before recall."""
-PICK_C = 0.03
 TRUST_C = 0.1
-Labels = Mapping[Question, frozenset[str]]
-"""What is right per question; empty when it has no counterpart."""
+PRIOR = {
+    "type_contradicts": -3.0,
+    "type_doubtful": -1.0,
+    "type_agrees": 0.25,
+    "values_contradict": -3.0,
+    "values_agree": 0.25,
+    "values_elsewhere": -3.0,
+    "key_repeats": -1.5,
+    "told_near": 1.0,
+    "told_lead": 1.0,
+    "told_explains": 0.25,
+    "votes_for": 1.5,
+    "votes_against": -1.5,
+}
+"""What facts weigh, in logits, before any data; what contradicts costs much, what agrees gains little."""
+SPREAD = {**dict.fromkeys(PRIOR, 1.0), **dict.fromkeys(VOTES, 0.5), "told_lead": 3.0}
+"""How far from that data may take them. A lead in cosine is small, so its weight may be large."""
+OPEN = 0.5
+"""Votes are weighed where names leave a question open: no field is more probable than that."""
+TRUST_PRIOR, TRUST_SPREAD = 0.5, 0.5
+"""The same for stage two's weight of the facts."""
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """Decided questions, with all aliases and without each vendor's own."""
-
-    labels: Labels
-    full: list[Measured]
-    strict: list[Measured]
-
-    @property
-    def vendors(self) -> list[str]:
-        """Systems, sorted."""
-        return sorted({one.question.system for one in self.full})
+def fit_facts(held: Folds, labels: Labels, without: Collection[str] = ()) -> Logistic:
+    """Weights of what is known beside the names, from vendors whose names stage one had not seen."""
+    beside = tuple(name for name in FACTS if name not in VOTES)
+    weights = _fit_some(held, labels, without, KNOWN, beside)
+    weights |= _fit_some(held, labels, without, VOTED, VOTES)
+    return Logistic(FACTS, tuple(weights[name] for name in FACTS), 0.0)
 
 
-def measure_dataset(labels: Labels, ontology: Ontology, embedder: Embedder | None) -> Dataset:
-    """Evidence of all questions, twice: with all aliases, and without each vendor's own."""
-    bench = Bench(ontology, embedder)
-    questions = list(labels)
-    full = bench.measure(questions)
-    own = find_own_aliases(full, labels)
-    strict = bench.measure(questions, lambda question: own[question.system])
-    return Dataset(labels, full, strict)
+def _fit_some(
+    held: Folds, labels: Labels, without: Collection[str], parts: Collection[str], names: tuple[str, ...]
+) -> dict[str, float]:
+    logits, rows, right = [], [], []
+    for vendor, by_part in held.items():
+        for part in parts:
+            if vendor in without or part not in by_part:
+                continue
+            one = by_part[part]
+            for asked, facts, said in zip(one.measured, one.part.facts, one.logits, strict=True):
+                if facts.values is not None and (names != VOTES or squash(said).max() < OPEN):
+                    logits.append(said)
+                    rows.append(pick_columns(facts.values, names, FACTS))
+                    right += [field in labels[asked.question] for field in asked.fields]
+    prior = [PRIOR[name] for name in names]
+    if not rows:
+        return dict(zip(names, prior, strict=True))
+    spread = [SPREAD[name] for name in names]
+    found = fit_beside(np.concatenate(logits), np.concatenate(rows), right, prior, spread)
+    return dict(zip(names, found, strict=True))
 
 
-def find_own_aliases(measured: Sequence[Measured], labels: Labels) -> dict[str, set[tuple[str, Words]]]:
-    """Per vendor the (entity, words) that only its mapped fields are called."""
-    used: dict[str, set[tuple[str, Words]]] = defaultdict(set)
-    for one in measured:
-        if labels[one.question]:
-            used[one.question.system].update((one.question.entity, words) for words in one.reading.keys)
-    vendors = {one.question.system for one in measured}
-    return {
-        vendor: used[vendor] - set().union(*(names for other, names in used.items() if other != vendor))
-        for vendor in vendors
-    }
+def fit_trust_of(held: Folds, without: Collection[str] = (), *, embedded: bool) -> Logistic:
+    """Stage two by names alone, from what stage one said about vendors it had not seen."""
+    parts = [by_part[name] for vendor, by_part in held.items() if vendor not in without for name in NAMES]
+    names = tuple(name for name in lexical_columns(STAGE_TWO, embedded=embedded) if name != "facts")
+    rows = pick_columns(np.concatenate([one.rows for one in parts]), names, STAGE_TWO)
+    return fit_logistic(rows, np.concatenate([one.right for one in parts]), names, TRUST_C)
 
 
-def fit_logistic(rows: Matrix, right: Any, names: Sequence[str], strength: float) -> Logistic:
-    """A regularised logistic regression; the weights returned fit values that are not standardised."""
-    from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
-
-    mean, spread = rows.mean(0), rows.std(0)
-    spread = np.where(spread < 1e-9, 1.0, spread)
-    learner = LogisticRegression(C=strength, max_iter=2000, tol=1e-6)
-    # small matrices: more threads only wait for each other, and one is reproducible
-    with threadpool_limits(limits=1), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        standard = (rows - mean) / spread
-        learner.fit(standard, right)
-        found = np.append(learner.coef_[0], learner.intercept_[0])
-        found = _polish(found, standard, np.asarray(right, np.float64), strength)
-    weights = found[:-1] / spread
-    bias = float(found[-1] - (weights * mean).sum())
-    return Logistic(tuple(names), tuple(round(float(one), 9) for one in weights), round(bias, 9))
-
-
-def _polish(found: Matrix, rows: Matrix, right: Matrix, strength: float) -> Matrix:
-    """Newton steps from near the optimum to the optimum itself; where lbfgs stops depends on rounding."""
-    given = np.column_stack([rows, np.ones(len(rows))])
-    penalty = np.append(np.ones(rows.shape[1]), 0.0)
-    for _ in range(25):
-        said = squash(given @ found)
-        slope = penalty * found + strength * (given.T @ (said - right))
-        curve = np.diag(penalty) + strength * (given.T * (said * (1 - said))) @ given
-        step = np.linalg.solve(curve, slope)
-        found = found - step
-        if np.abs(step).max() < 1e-11:
-            break
-    return found
-
-
-def _columns(values: Matrix, names: Sequence[str], columns: Sequence[str]) -> Matrix:
-    picked: Matrix = values[..., [columns.index(name) for name in names]].astype(np.float64)
-    return picked
-
-
-def fit_pick(measured: Sequence[Measured], labels: Labels, *, embedded: bool) -> Logistic:
-    """Stage one, from all pairs of the given questions."""
-    names = lexical_columns(FEATURES, embedded=embedded)
-    rows = np.concatenate([_columns(one.values, names, FEATURES) for one in measured])
-    right = np.concatenate([[field in labels[one.question] for field in one.fields] for one in measured])
-    return fit_logistic(rows, right, names, PICK_C)
-
-
-def score_pick(measured: Sequence[Measured], stage: Logistic) -> list[Matrix]:
-    """Probabilities per question and field."""
-    return [squash(compute_logits(one.values, stage, FEATURES)) for one in measured]
-
-
-def fit_trust(rows: Matrix, right: Any, *, embedded: bool) -> Logistic:
-    """Stage two, from rows of questions whose stage one was trained without their vendor."""
-    names = lexical_columns(STAGE_TWO, embedded=embedded)
-    return fit_logistic(_columns(rows, names, STAGE_TWO), right, names, TRUST_C)
-
-
-@dataclass(frozen=True)
-class Held:
-    """One vendor as answered by a model that has not seen it: in one mode, with full or strict aliases."""
-
-    measured: list[Measured]
-    probabilities: list[Matrix]
-    rows: Matrix
-    orders: list[list[int]]
-    right: Any
-    words: Held | None = None
-    """The same by the lexical model, whose turn comes first where there are embeddings."""
-
-
-def hold_out(dataset: Dataset, *, embedded: bool) -> dict[str, dict[str, Held]]:
-    """Stage one of every vendor, trained on the others: {vendor: {"full": …, "strict": …}}."""
-    found: dict[str, dict[str, Held]] = {}
-    for vendor in dataset.vendors:
-        others = [one for one in (*dataset.full, *dataset.strict) if one.question.system != vendor]
-        words = fit_pick(others, dataset.labels, embedded=False)
-        stage = fit_pick(others, dataset.labels, embedded=True) if embedded else None
-        found[vendor] = {}
-        for name, all_ in (("full", dataset.full), ("strict", dataset.strict)):
-            own = [one for one in all_ if one.question.system == vendor]
-            by_words = _hold(own, words, dataset.labels)
-            found[vendor][name] = _hold(own, stage, dataset.labels, by_words) if stage else by_words
-    return found
-
-
-def _hold(measured: list[Measured], stage: Logistic, labels: Labels, words: Held | None = None) -> Held:
-    probabilities = score_pick(measured, stage)
-    rows, orders = build_trust_rows(measured, probabilities)
-    right = [
-        one.fields[order[0]] in labels[one.question] for one, order in zip(measured, orders, strict=True)
+def add_facts_to(
+    trust: Logistic, held: Folds, weights: Logistic, labels: Labels, without: Collection[str] = ()
+) -> Logistic:
+    """Stage two with its weight of the facts; where nothing is known it says what it said."""
+    parts = [
+        weigh_facts(by_part[name], weights, labels)
+        for vendor, by_part in held.items()
+        if vendor not in without
+        for name in KNOWN
+        if name in by_part
     ]
-    return Held(measured, probabilities, rows, orders, np.array(right, bool), words)
+    found: tuple[float, ...] = (TRUST_PRIOR,)
+    if parts:
+        rows = np.concatenate([one.rows for one in parts])
+        right = np.concatenate([one.right for one in parts])
+        facts = rows[:, [STAGE_TWO.index("facts")]]
+        told = facts[:, 0] != 0
+        logits = compute_logits(rows, trust, STAGE_TWO)
+        found = fit_beside(logits[told], facts[told], right[told], [TRUST_PRIOR], [TRUST_SPREAD])
+    return Logistic((*trust.names, "facts"), (*trust.weights, *found), trust.bias)
 
 
-def fit_trust_of(held: Mapping[str, Mapping[str, Held]], without: str = "", *, embedded: bool) -> Logistic:
-    """Stage two from what stage one said about vendors it had not seen; one vendor may be left out."""
-    parts = [one for vendor, both in held.items() if vendor != without for one in both.values()]
-    rows = np.concatenate([one.rows for one in parts])
-    return fit_trust(rows, np.concatenate([one.right for one in parts]), embedded=embedded)
+@dataclass(frozen=True)
+class Fitted:
+    """Everything but stage one, as chosen without some vendors."""
+
+    trust: Logistic
+    words: Logistic
+    facts: Logistic
+    caution: float
 
 
-def answer_held(
-    held: Mapping[str, Mapping[str, Held]], labels: Labels, *, embedded: bool
-) -> dict[str, list[Row]]:
-    """Answers to every vendor by models that have not seen it: {"full": rows, "strict": rows}."""
-    found: dict[str, list[Row]] = {"full": [], "strict": []}
-    by_words = {
-        vendor: {name: one.words for name, one in both.items() if one.words} for vendor, both in held.items()
-    }
-    for vendor, both in held.items():
-        trust = fit_trust_of(held, vendor, embedded=embedded)
-        words = fit_trust_of(by_words, vendor, embedded=False) if embedded else trust
-        for name, one in both.items():
-            answers = _answer_one(one, trust, words, embedded=embedded)
-            found[name] += [(answer, labels[answer.question]) for answer in answers]
+class Folded:
+    """Folds of one mode, and what was fitted to them; each fit is made once."""
+
+    def __init__(self, held: Folds, labels: Labels, *, embedded: bool) -> None:
+        self.held, self.labels, self.embedded = held, labels, embedded
+        self.by_words: Folds = {
+            vendor: {name: one.words or one for name, one in by_part.items()}
+            for vendor, by_part in held.items()
+        }
+        self._plain: dict[frozenset[str], tuple[Logistic, Logistic]] = {}
+
+    def fit(self, without: Collection[str] = (), facts: Logistic | None = None) -> Fitted:
+        """Fit to all vendors but some. ``facts``: their weights, where they are known already."""
+        facts = facts or fit_facts(self.held, self.labels, without)
+        trust, words = self._fit_plain(without)
+        trust = add_facts_to(trust, self.held, facts, self.labels, without)
+        if self.embedded:
+            words = add_facts_to(words, self.by_words, facts, self.labels, without)
+        return Fitted(trust, words if self.embedded else trust, facts, self._choose(without))
+
+    def _fit_plain(self, without: Collection[str]) -> tuple[Logistic, Logistic]:
+        key = frozenset(without)
+        if key not in self._plain:
+            trust = fit_trust_of(self.held, key, embedded=self.embedded)
+            words = fit_trust_of(self.by_words, key, embedded=False) if self.embedded else trust
+            self._plain[key] = (trust, words)
+        return self._plain[key]
+
+    def _choose(self, without: Collection[str]) -> float:
+        """The caution, from each remaining vendor as answered without it."""
+        if not self.embedded:
+            return GRID[0]  # without embeddings nothing applies by itself
+        seen = []
+        for vendor, by_part in self.held.items():
+            if vendor not in without:
+                trust, words = self._fit_plain([*without, vendor])
+                seen.append(_join([self._see(by_part[name], trust, words) for name in NAMES]))
+        return choose_caution(seen)
+
+    def _see(self, one: Held, trust: Logistic, words: Logistic) -> Seen:
+        settled, _, rows, orders = settle(one, words)
+        sure = trust_each(rows, Stages(trust, trust), Stages(words, words), settled)
+        doubts = [
+            find_doubt(asked, order[0]) or one.part.bench.explain(asked, facts, order[0])[1]
+            for asked, facts, order in zip(one.measured, one.part.facts, orders, strict=True)
+        ]
+        right = [
+            asked.fields[order[0]] in self.labels[asked.question]
+            for asked, order in zip(one.measured, orders, strict=True)
+        ]
+        mapped = [bool(self.labels[asked.question]) for asked in one.measured]
+        alone = np.array([doubt is None for doubt in doubts], bool)
+        return Seen(np.where(alone, sure, 0.0), np.array(right, bool), np.array(mapped, bool))
+
+
+def _join(parts: list[Seen]) -> Seen:
+    return Seen(
+        np.concatenate([one.sure for one in parts]),
+        np.concatenate([one.right for one in parts]),
+        np.concatenate([one.mapped for one in parts]),
+    )
+
+
+def settle(
+    one: Held, words: Logistic, facts: Logistic | None = None
+) -> tuple[list[bool], list[Matrix], Matrix, list[list[int]]]:
+    """As ``Answerer`` does: what words settle stays, for the rest meaning decides."""
+    if one.words is None:
+        return [False] * len(one.measured), one.probabilities, one.rows, one.orders
+    settled = settle_by_words(one.measured, one.words.rows, words)
+    pairs = zip(one.words.probabilities, one.probabilities, settled, strict=True)
+    probabilities = [by_words if done else held for by_words, held, done in pairs]
+    fits = [known.weigh_fit(facts) for known in one.part.facts] if facts else ()
+    return settled, probabilities, *build_trust_rows(one.measured, probabilities, fits)
+
+
+def answer_held(held: Folds, labels: Labels, *, embedded: bool) -> dict[str, list[Row]]:
+    """Answers to every vendor by models that have not seen it, by part ("full", "strict", "…_known").
+
+    ``labels``: the data set's.
+    """
+    return answer_folded(Folded(held, labels, embedded=embedded))
+
+
+def answer_folded(folded: Folded) -> dict[str, list[Row]]:
+    """As ``answer_held``."""
+    found: dict[str, list[Row]] = {}
+    for vendor, by_part in folded.held.items():
+        fitted = folded.fit([vendor])
+        for name in (*NAMES, *KNOWN):
+            if name in by_part:
+                answers = _answer(by_part[name], fitted, folded)
+                rows = [(answer, folded.labels[answer.question]) for answer in answers]
+                found.setdefault(name, []).extend(rows)
     return found
 
 
-def _answer_one(one: Held, trust: Logistic, words: Logistic, *, embedded: bool) -> list[Answer]:
-    """As ``Answerer`` does: what words settle stays, for the rest meaning decides."""
-    probabilities, rows, orders = one.probabilities, one.rows, one.orders
-    settled = find_settled(one.words.rows, words) if one.words else []
-    if one.words:
-        pairs = zip(one.words.probabilities, one.probabilities, settled, strict=True)
-        probabilities = [by_words if done else held for by_words, held, done in pairs]
-        rows, orders = build_trust_rows(one.measured, probabilities)
+def _answer(one: Held, fitted: Fitted, folded: Folded) -> list[Answer]:
+    one = weigh_facts(one, fitted.facts, folded.labels)
+    settled, probabilities, rows, orders = settle(one, fitted.words, fitted.facts)
     return build_answers(
         one.measured,
         probabilities,
         rows,
         orders,
-        Stages(trust, trust),
-        CAUTION,
-        embedded=embedded,
-        words=Stages(words, words),
+        Stages(fitted.trust, fitted.trust),
+        fitted.caution,
+        embedded=folded.embedded,
+        words=Stages(fitted.words, fitted.words),
         settled=settled,
+        judge=Judge(one.part.bench, one.part.facts, fitted.facts),
     )
 
 
-def train_model(labels: Labels, ontology: Ontology, embedder: Embedder) -> MapperModel:
-    """The model trained on all of ``labels``, with its figures from whole-vendor cross-validation."""
-    dataset = measure_dataset(labels, ontology, embedder)
+def train_model(
+    labels: Labels,
+    ontology: Ontology,
+    embedder: Embedder,
+    known: Mapping[Question, Question] | None = None,
+) -> MapperModel:
+    """The model trained on all of ``labels``, with its figures from whole-vendor cross-validation.
+
+    ``known``: questions with type, description and profile (``resources/training_facts.py``); without,
+    what those weigh is the prior.
+    """
+    dataset = measure_dataset(labels, ontology, embedder, known)
     stages: dict[str, Stages] = {}
     figures: dict[str, Any] = {}
     reliability: dict[str, Any] = {}
+    facts, caution = None, GRID[-1]
     for mode, embedded in (("embedded", True), ("lexical", False)):
-        held = hold_out(dataset, embedded=embedded)
-        everything = [*dataset.full, *dataset.strict]
-        stages[mode] = Stages(
-            fit_pick(everything, labels, embedded=embedded), fit_trust_of(held, embedded=embedded)
-        )
-        for name, rows in answer_held(held, labels, embedded=embedded).items():
+        folded = Folded(hold_out(dataset, embedded=embedded), dataset.labels, embedded=embedded)
+        fitted = folded.fit(facts=facts)
+        stages[mode] = Stages(fit_pick(dataset, embedded=embedded), fitted.trust)
+        if embedded:
+            facts, caution = fitted.facts, fitted.caution
+        for name, rows in answer_folded(folded).items():
             figures[f"{mode}_{name}"] = _round(asdict(score_answers(rows)))
             reliability[f"{mode}_{name}"] = build_reliability(rows)
-    training = describe_labels(labels)
+    assert facts is not None
+    training = describe_labels(labels, known)
     return MapperModel(
         version=training["fingerprint"][:12],
         ontology=ontology.fingerprint,
@@ -248,24 +292,47 @@ def train_model(labels: Labels, ontology: Ontology, embedder: Embedder) -> Mappe
         reliability=reliability,
         embedded=stages["embedded"],
         lexical=stages["lexical"],
-        caution=CAUTION,
+        facts=facts,
+        caution=caution,
     )
 
 
-def describe_labels(labels: Labels) -> dict[str, Any]:
+def describe_labels(labels: Labels, known: Mapping[Question, Question] | None = None) -> dict[str, Any]:
     """What a model was trained on: counts, systems, and a SHA-256 (hex) over questions and answers."""
+    told = known or {}
     facts = sorted(
-        [one.system, one.stream, one.field, one.entity, sorted(right)] for one, right in labels.items()
+        [one.system, one.stream, one.field, one.entity, sorted(right), *_describe(told.get(one))]
+        for one, right in labels.items()
     )
     text = json.dumps(facts, ensure_ascii=False)
     return {
         "questions": len(labels),
         "without_counterpart": sum(not right for right in labels.values()),
+        "with_type": sum(bool(one.type) for one in told.values()),
+        "with_description": sum(bool(one.description) for one in told.values()),
+        "with_profile": sum(one.profile is not None for one in told.values()),
         "systems": sorted({one.system for one in labels}),
         "validation": "whole vendors held out",
         "fingerprint": hashlib.sha256(text.encode()).hexdigest(),
     }
 
 
+def _describe(one: Question | None) -> list[Any]:
+    if one is None:
+        return []
+    return [one.type, one.description, sorted(one.profile.to_json().items()) if one.profile else []]
+
+
 def _round(figures: Mapping[str, float]) -> dict[str, float]:
     return {name: round(value, 4) for name, value in figures.items()}
+
+
+__all__ = [
+    "Dataset",
+    "Labels",
+    "answer_held",
+    "describe_labels",
+    "hold_out",
+    "measure_dataset",
+    "train_model",
+]

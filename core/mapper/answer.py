@@ -76,7 +76,11 @@ _WORDS = {
     "depth": "nesting",
     "mean": "how telling the words are",
     "top": "how telling the words are",
-    "fit": "type and values",
+    "type": "the source's type",
+    "values": "what the values look like",
+    "key": "whether the values could be a key",
+    "told": "the source's own description",
+    "votes": "how people decided fields of that name",
 }
 
 

@@ -66,13 +66,19 @@ RELATIVE = tuple(f"{kind}_{name}" for name in RELATIVE_TO for kind in ("margin",
 FEATURES = (*EXACT, *KNOWN, *WORDS, *LETTERS, *MEANING, *LEFT, *KIND, *NAME, *RELATIVE)
 """All columns of stage one, in order."""
 
+TYPE = ("type_contradicts", "type_doubtful", "type_agrees")
+VALUES = ("values_contradict", "values_agree", "values_elsewhere", "key_repeats")
+TOLD = ("told_near", "told_lead", "told_explains")
+"""Of the source's description: cosine with the canonical field, its lead, share of the name's words in it."""
+VOTED = ("votes_for", "votes_against")
+FACTS = (*TYPE, *VALUES, *TOLD, *VOTED)
+"""Columns of what may be known beside the name; all 0 where nothing is."""
+HELPS = frozenset({"type_agrees", "values_agree", "votes_for", *TOLD})
+"""Facts that can only speak for a field; all others only against it."""
+
+TRUST_HEAD = ("logit_best", "logit_second", "margin", "mass", "rival", "rival_ahead", "facts")
 STAGE_TWO = (
-    "logit_best",
-    "logit_second",
-    "margin",
-    "mass",
-    "rival",
-    "rival_ahead",
+    *TRUST_HEAD,
     *EXACT,
     *WORDS,
     *LETTERS,
@@ -83,7 +89,10 @@ STAGE_TWO = (
     "stripped_alike",
     "custom",
 )
-"""Columns of stage two: is the best answer right. ``rival``: another field of the stream wants it too."""
+"""Columns of stage two: is the best answer right. ``rival``: another field of the stream wants it too.
+
+``facts``: the logit that type, values and description add to the best one.
+"""
 
 
 def is_lexical(name: str) -> bool:

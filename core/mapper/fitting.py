@@ -1,136 +1,185 @@
-"""Whether a field's type and values can be what a canonical field wants.
+"""Whether a field's type and values can be what a canonical field wants: evidence, weighed by the model.
 
-The decided mappings the model learns from carry neither, so these weights are set by hand, and mildly:
-what contradicts costs much, what agrees gains little. They are logits, added before stage one decides.
+Each column lies in 0..1. What contradicts beyond doubt needs a person, whatever the name says
+(``Fit.doubt``). Values are known as shares only (``core/mapper/profile.py``); few values tell little.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from core.mapper.profile import Profile
-from core.mapper.question import Question
+from core.mapper.source_types import judge_kinds, kind_of, read_kind
 from core.ontology import CanonicalField
-from core.ontology.model import NUMBER_TYPES, TEXT_TYPES
 
-CONTRADICTS = -3.0
-DOUBTFUL = -1.0
-AGREES = 0.5
-MIN_COUNT = 20
-"""Values a profile must rest on before what it lacks says anything."""
-
-_TIMES = frozenset({"date", "datetime"})
-_GROUPS: dict[str, str] = {
-    "string": "text",
-    "str": "text",
-    "text": "text",
-    "boolean": "boolean",
-    "bool": "boolean",
-    "integer": "number",
-    "int": "number",
-    "number": "number",
-    "float": "number",
-    "double": "number",
-    "decimal": "number",
-    "date": "time",
-    "datetime": "time",
-    "timestamp": "time",
-    "date-time": "time",
-    "object": "nested",
-    "array": "nested",
-}
-_ODD = {
-    ("boolean", "time"): CONTRADICTS,
-    ("boolean", "number"): CONTRADICTS,
-    ("boolean", "text"): DOUBTFUL,
-    ("time", "boolean"): CONTRADICTS,
-    ("time", "number"): CONTRADICTS,
-    ("time", "text"): CONTRADICTS,
-    ("number", "boolean"): DOUBTFUL,
-    ("nested", "boolean"): CONTRADICTS,
-    ("nested", "time"): CONTRADICTS,
-    ("nested", "number"): CONTRADICTS,
-    ("nested", "text"): DOUBTFUL,
-}
-"""(source, target) pairs that do not go together. Text may hold anything, numbers may be times and ids."""
+FEW = 10.0
+"""Values that tell half of what many would."""
+SURE_COUNT = 20.0
+"""Values from which a contradiction is beyond doubt."""
+_UNCOUNTED = 100.0
+_AMOUNTS = frozenset(
+    {"amount", "cost", "price", "total", "subtotal", "money", "balance", "sum", "value", "revenue", "paid"}
+    | {"due"}
+)
+_OPEN = frozenset(
+    {"discount", "tax", "fee", "commission", "markup", "margin", "duty", "interest", "surcharge", "tip"}
+    | {"gratuity", "rebate", "withholding", "allowance", "vat", "gst"}
+)
+"""Words that stand for an amount and for a rate alike."""
+_RATIOS = frozenset({"percent", "percentage", "ratio"})
+_LOGIN = frozenset({"username", "name", "login", "from", "to", "cc", "bcc", "address"})
 
 
 @dataclass(frozen=True)
 class Fit:
-    """The sum of the weights and a sentence for each."""
+    """Columns that say something, a sentence for each, and why a person has to look, if so."""
 
-    weight: float
-    reasons: tuple[str, ...]
-
-
-UNKNOWN = Fit(0.0, ())
+    columns: tuple[tuple[str, float], ...] = ()
+    reasons: tuple[str, ...] = ()
+    doubt: str | None = None
 
 
-def judge_fit(question: Question, field: CanonicalField) -> Fit:
-    """What type and profile say about the pair; nothing when neither is given."""
-    if not question.type and question.profile is None:
-        return UNKNOWN
-    found = [*_judge_type(question.type, field), *_judge_values(question.profile, field)]
-    return Fit(sum(weight for weight, _ in found), tuple(reason for _, reason in found))
+@dataclass(frozen=True)
+class Trait:
+    """What about a canonical field its type and values are judged by."""
+
+    kind: str
+    type: str
+    key: bool
+    named: bool
+    counted: bool
+    percent: bool
+    loose: frozenset[str]
 
 
-def _judge_type(text: str, field: CanonicalField) -> list[tuple[float, str]]:
-    names = [part.strip().lower() for part in text.replace(",", "|").split("|")]
-    groups = {_GROUPS[name] for name in names if name in _GROUPS}
-    if len(groups) != 1:
-        return []
-    (group,) = groups
-    weight = _ODD.get((group, _group_of(field)))
-    return [] if weight is None else [(weight, f"a source of type {text} rarely fills a {field.type}")]
+@lru_cache(maxsize=8192)
+def read_trait(field: CanonicalField) -> Trait:
+    """The trait of a canonical field."""
+    words = set(field.name.split("_"))
+    login = words & _LOGIN
+    either = bool(words & {"source", "id", "domain"})
+    kind = kind_of(field)
+    text = kind in ("text", "id", "choice")
+    loose = {"email"} if text and (login or either) else set()
+    return Trait(
+        kind,
+        field.type,
+        field.name == "id",
+        kind == "text" and bool(words & {"name", "title", "description", "subject", "label", "city"}),
+        kind in ("integer", "number") and bool(words & {"count", "quantity", "number", "days", "minutes"}),
+        field.unit == "percent" or bool(words & {"percent", "percentage", "probability"}),
+        frozenset(loose | ({"url"} if text and either else set())),
+    )
 
 
-def _group_of(field: CanonicalField) -> str:
-    if field.type in _TIMES:
-        return "time"
-    if field.type in NUMBER_TYPES:
-        return "number"
-    return "boolean" if field.type == "boolean" else "text"
+def judge_fit(type_: str, profile: Profile | None, words: Collection[str], trait: Trait) -> Fit:
+    """What type and profile say about a field of that trait; ``words`` are those of the source's name."""
+    columns = dict(judge_type(type_, trait))
+    reasons: list[str] = []
+    doubts: list[str] = []
+    if columns and "type_agrees" not in columns:
+        reasons.append(f"a source of type {type_} rarely fills a {trait.type}")
+        doubts += reasons if "type_contradicts" in columns else []
+    for name, amount, told, sure in _judge_values(profile, words, trait):
+        columns[name] = max(columns.get(name, 0.0), amount)
+        reasons.append(told)
+        doubts += [told] if sure else []
+    if trait.kind == "amount" and words and _RATIOS & set(words):
+        doubts.append("the name says a ratio, the field is an amount")
+    if not doubts and is_open(words, trait, read_kind(type_), profile):
+        doubts.append("the name does not say whether it is an amount or a rate")
+    return Fit(tuple(columns.items()), tuple(reasons), doubts[0] if doubts else None)
 
 
-def _judge_values(profile: Profile | None, field: CanonicalField) -> list[tuple[float, str]]:
+def judge_type(type_: str, trait: Trait) -> tuple[tuple[str, float], ...]:
+    """The column that the source's type fills, if it says anything."""
+    verdict = judge_kinds(read_kind(type_), trait.kind)
+    return ((f"type_{verdict}", 1.0),) if verdict else ()
+
+
+def is_open(words: Collection[str], trait: Trait, kind: str, profile: Profile | None) -> bool:
+    """Whether the name may be an amount or a rate, and nothing about the source says that it is an amount."""
+    if trait.kind != "amount" or not _OPEN & set(words) or _AMOUNTS & set(words):
+        return False
+    return kind not in ("amount", "integer") and not _looks_like_amounts(profile)
+
+
+def _looks_like_amounts(profile: Profile | None) -> bool:
+    if profile is None or _count(profile) < SURE_COUNT / 2:
+        return False
+    return profile.number >= 0.9 and profile.magnitude >= 3
+
+
+def _count(profile: Profile) -> float:
+    return _UNCOUNTED if profile.count < 0 else profile.count * (1 - profile.null)
+
+
+def _judge_values(
+    profile: Profile | None, words: Collection[str], trait: Trait
+) -> Iterator[tuple[str, float, str, bool]]:
+    """(column, amount, sentence, whether it is beyond doubt)."""
     if profile is None or profile.null >= 1:
-        return []
-    found: list[tuple[float, str]] = []
-    share = _share_for(profile, field)
-    enough = profile.count < 0 or profile.count * (1 - profile.null) >= MIN_COUNT
-    if share is not None and enough:
-        if share < 0.2:
-            found.append((CONTRADICTS, f"only {share:.0%} of the values look like a {field.type}"))
-        elif share >= 0.9:
-            found.append((AGREES, f"{share:.0%} of the values look like a {field.type}"))
+        return
+    count = _count(profile)
+    trust, enough = count / (count + FEW), count >= SURE_COUNT
+    share = _share_for(profile, trait)
+    if share is not None:
+        told = f"{share:.0%} of the values look like a {trait.type}"
+        if share < 0.5:
+            yield "values_contradict", trust * (1 - 2 * share), f"only {told}", enough and share < 0.2
+        elif share > 0.5:
+            yield "values_agree", trust * (2 * share - 1), told, False
+    for amount, told in _contradictions(profile, words, trait):
+        if amount >= 0.8:
+            yield "values_contradict", trust * amount, told, enough
     for name in ("email", "url"):
         seen = getattr(profile, name)
-        if seen >= 0.8 and field.type != name and enough and not _may_hold(name, field):
-            found.append((CONTRADICTS, f"{seen:.0%} of the values are {name}s, the field is a {field.type}"))
-    if field.name == "id" and profile.unique >= 0 and profile.unique < 0.9 and enough:
-        found.append((CONTRADICTS, f"only {profile.unique:.0%} of the values are unique"))
-    return found
+        if seen >= 0.8 and trait.type != name and name not in trait.loose:
+            told = f"{seen:.0%} of the values are {name}s, the field is a {trait.type}"
+            yield "values_elsewhere", trust * seen, told, enough
+    if trait.key and 0 <= profile.unique < 0.9:
+        told = f"only {profile.unique:.0%} of the values are unique"
+        yield "key_repeats", trust * (1 - profile.unique), told, enough
 
 
-def _share_for(profile: Profile, field: CanonicalField) -> float | None:
+def _share_for(profile: Profile, trait: Trait) -> float | None:
     """The share of values that could be of the field's type; None where anything could."""
     times = profile.date + profile.datetime + profile.epoch
-    numbers = max(profile.number, profile.integer)
+    numbers = max(profile.number, profile.integer, profile.percent)
     shares = {
         "email": profile.email,
         "url": profile.url,
-        "datetime": times,
-        "date": times,
+        "time": times,
         "integer": numbers,
         "number": numbers,
-        "currency": numbers,
+        "amount": numbers,
         "boolean": max(profile.boolean, profile.integer),
     }
-    return min(1.0, shares[field.type]) if field.type in shares else None
+    return min(1.0, shares[trait.kind]) if trait.kind in shares else None
 
 
-def _may_hold(kind: str, field: CanonicalField) -> bool:
-    """Texts that are sometimes an address: names of users, references, free text, domains."""
-    words = set(field.name.split("_"))
-    loose = {"email": {"username", "name", "login", "id", "from", "to", "cc", "bcc", "address"}}
-    return field.type in TEXT_TYPES and bool(words & (loose.get(kind, set()) | {"source", "id", "domain"}))
+def _contradictions(profile: Profile, words: Collection[str], trait: Trait) -> Iterator[tuple[float, str]]:
+    """(share, sentence) of values that are something else than the field holds."""
+    numeric = trait.kind in ("integer", "number", "amount")
+    if trait.kind == "amount" and not _AMOUNTS & set(words):
+        yield profile.fraction, "the values are ratios between 0 and 1, the field is an amount"
+    if trait.kind == "amount":
+        yield profile.percent, "the values are percentages, the field is an amount"
+    if trait.percent:
+        yield float(profile.magnitude >= 5), "the values are too large for a percentage"
+    if numeric:
+        yield profile.epoch, "the values are points in time, the field is a number"
+    if trait.counted:
+        keys = profile.integer if profile.unique >= 0.95 and profile.magnitude >= 7 else 0.0
+        yield keys, "the values look like keys, the field is a count"
+    if trait.kind == "id":
+        yield profile.number - profile.integer, "the values are decimal numbers, the field is a key"
+        yield profile.worded, "the values are texts of several words, the field is a key"
+    if trait.named:
+        yield profile.number, "the values are numbers, the field is a text"
+    if trait.kind in ("text", "choice", "id"):
+        yield min(1.0, profile.date + profile.datetime), "the values are points in time, the field is a text"
+    if trait.kind == "country":
+        yield profile.number, "the values are numbers, the field is a country"

@@ -2,7 +2,8 @@
 
 Stage one says how probable it is that one canonical field is the counterpart, for each field alone.
 Stage two says how probable it is that the best of them is right, "no counterpart" included; that is the
-confidence. Both exist twice: with embeddings, and lexical without.
+confidence. Both exist twice: with embeddings, and lexical without. What is known beside the name (type,
+values, description, decisions) adds to stage one's logit with weights of its own, the same in both modes.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ConfigError
-from core.mapper.evidence import FEATURES, STAGE_TWO, is_lexical
+from core.mapper.evidence import FACTS, FEATURES, HELPS, STAGE_TWO, is_lexical
 
 SHIPPED = Path(__file__).parent / "model.json"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,13 @@ class MapperModel:
     reliability: Mapping[str, Sequence[Sequence[float]]]
     embedded: Stages
     lexical: Stages
-    caution: float = 0.92
+    facts: Logistic
+    caution: float
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the coefficients."""
-        text = json.dumps([asdict(self.embedded), asdict(self.lexical)], sort_keys=True)
+        text = json.dumps([asdict(one) for one in (self.embedded, self.lexical, self.facts)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def stages(self, *, embedded: bool) -> Stages:
@@ -100,6 +102,7 @@ def write_model(model: MapperModel) -> str:
         "reliability": {mode: [list(row) for row in rows] for mode, rows in model.reliability.items()},
         "embedded": _stages_to_json(model.embedded),
         "lexical": _stages_to_json(model.lexical),
+        "facts": _logistic_to_json(model.facts),
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
@@ -124,6 +127,7 @@ def read_model(text: str, where: str) -> MapperModel:
             reliability=document["reliability"],
             embedded=_stages_from_json(document["embedded"]),
             lexical=_stages_from_json(document["lexical"]),
+            facts=_logistic_from_json(document["facts"]),
             caution=float(document["caution"]),
         )
     except (ValueError, KeyError, TypeError) as error:
@@ -139,6 +143,10 @@ def _check(model: MapperModel, fingerprint: str, where: str) -> None:
         unknown = (set(stages.pick.names) - set(FEATURES)) | (set(stages.trust.names) - set(STAGE_TWO))
         if unknown:
             raise ConfigError("the mapping model needs evidence nobody computes", found=min(unknown))
+    weights = dict(zip(model.facts.names, model.facts.weights, strict=True))
+    odd = [name for name, weight in weights.items() if weight * (1 if name in HELPS else -1) < 0]
+    if set(weights) - set(FACTS) or odd or model.facts.bias:
+        raise ConfigError("the mapping model weighs facts the wrong way", found=", ".join(odd), where=where)
     if not all(map(is_lexical, (*model.lexical.pick.names, *model.lexical.trust.names))):
         raise ConfigError("the lexical model needs embeddings", where=where)
 

@@ -24,13 +24,21 @@ SHARES = (
     "currency",
     "country",
     "id",
+    "fraction",
+    "percent",
+    "worded",
 )
 """Shares of 0 to 1; all but ``null`` are of the values that are there."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Shares of a field's values that look like something; lengths are characters, -1 is unknown."""
+    """Shares of a field's values that look like something; lengths are characters, -1 is unknown.
+
+    ``fraction``: numbers within 0 and 1, where not all of those are 0 or 1. ``percent``: numbers with a
+    percent sign. ``worded``: two words or more. ``magnitude``: digits before the point of the largest
+    number (0 when it is below 1), so its size is known to a power of ten and no better.
+    """
 
     null: float = 0.0
     unique: float = -1.0
@@ -46,7 +54,11 @@ class Profile:
     currency: float = 0.0
     country: float = 0.0
     id: float = 0.0
+    fraction: float = 0.0
+    percent: float = 0.0
+    worded: float = 0.0
     length: float = -1.0
+    magnitude: float = -1.0
     count: int = -1
 
     def to_json(self) -> dict[str, float]:

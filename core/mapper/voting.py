@@ -10,11 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from core.mapper.fitting import Fit
-
-VOTE = 1.5
+MOST_VOICES = 3.0
+"""More voices than that add nothing."""
 MOST = 2.5
-"""Logits of one vote by name, and of all together."""
+"""The most logits that votes may move a field, whatever the model weighs them."""
 
 
 @dataclass(frozen=True)
@@ -31,19 +30,34 @@ Votes = Mapping[tuple[str, str], Sequence[Vote]]
 """Votes by (entity, words of the name)."""
 
 
-def judge_votes(votes: Iterable[Vote], target: str) -> Fit:
-    """What the votes say about one canonical field: for it, or against it where others got them."""
-    voices: dict[tuple[str, str], float] = defaultdict(float)
+def count_voices(votes: Iterable[Vote]) -> dict[str, float]:
+    """Voices by target: each voter has one for a target, as loud as the nearest name it decided."""
+    heard: dict[tuple[str, str], float] = defaultdict(float)
     for one in votes:
         key = (one.target, one.voter)
-        voices[key] = max(voices[key], one.likeness)
-    own = sum(value for (chosen, _), value in voices.items() if chosen == target)
-    other = sum(value for (chosen, _), value in voices.items() if chosen != target)
-    if not own and not other:
-        return Fit(0.0, ())
-    weight = VOTE * (math.log1p(own) - math.log1p(other)) / math.log(2)
-    told = f"{own:.1f} similar decisions chose it, {other:.1f} another field"
-    return Fit(max(-MOST, min(MOST, weight)), (told,) if own else ())
+        heard[key] = max(heard[key], one.likeness)
+    found: dict[str, float] = defaultdict(float)
+    for (target, _), likeness in sorted(heard.items()):
+        found[target] += likeness
+    return dict(found)
+
+
+def judge_voices(voices: Mapping[str, float], target: str) -> tuple[float, float]:
+    """The columns ``votes_for`` and ``votes_against`` of one canonical field: 1 is one voice, 2 three."""
+    own = voices.get(target, 0.0)
+    other = sum(voices.values()) - own
+    return _loudness(own), _loudness(other)
+
+
+def _loudness(voices: float) -> float:
+    return math.log2(1 + min(max(voices, 0.0), MOST_VOICES))
+
+
+def say_voices(voices: Mapping[str, float], target: str) -> str | None:
+    """The votes for a field in words, if there are any."""
+    own = voices.get(target, 0.0)
+    other = sum(voices.values()) - own
+    return f"{own:.1f} similar decisions chose it, {other:.1f} another field" if own else None
 
 
 def are_split(votes: Sequence[Vote]) -> bool:

@@ -14,7 +14,7 @@ from core.errors import MappingRefused, UnknownName
 from core.mapper.lexicon import build_lexicon
 from core.mapper.proposal import APPLIED_REASON
 from core.mapper.question import Question, Reading, read_question
-from core.mapper.voting import Vote, are_split, judge_votes
+from core.mapper.voting import Vote, are_split, count_voices, judge_voices
 from core.mapping import MappingSet
 from core.ontology import Ontology
 from core.schema import FieldSchema, TableSchema
@@ -230,6 +230,9 @@ def test_another_tenants_embeddings_and_proposals_are_not_seen(
 def test_a_flood_of_votes_weighs_like_one() -> None:
     one = Vote("email", 1.0, "eve/crm", "mail")
     flood = [replace(one, words=f"mail {n}") for n in range(1_000)]
-    assert judge_votes(flood, "email") == judge_votes([one], "email")
-    assert judge_votes([one], "email").weight == -judge_votes([one], "phone").weight > 0
+    assert count_voices(flood) == count_voices([one]) == {"email": 1.0}
+    assert judge_voices(count_voices(flood), "email") == (1.0, 0.0)
+    assert judge_voices(count_voices(flood), "phone") == (0.0, 1.0)
+    many = [replace(one, voter=f"{n}/crm") for n in range(1_000)]
+    assert judge_voices(count_voices(many), "email") == judge_voices({"email": 3.0}, "email")
     assert are_split([one, replace(one, target="phone", voter="bob/crm")])

@@ -1,0 +1,50 @@
+"""The bound of caution: from which probability an answer counts as sure, chosen inside training.
+
+Answers of stage two to vendors it has not seen are drawn again, vendor by vendor; the caution is the
+smallest at which precision and false auto hold in ``HOLD`` of the draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.mapper.decision import AUTO
+from resources.mapper_features import Matrix
+
+Flags = NDArray[np.bool_]
+PRECISION = 0.985
+FALSE_AUTO = 0.005
+HOLD = 0.7
+"""The share of draws in which both must hold."""
+DRAWS = 2_000
+GRID = tuple(round(AUTO + step / 100, 2) for step in range(13))
+"""Cautions to choose from; the last where none is enough."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Answers to one vendor: probability (0 where a person has to look), right, has a counterpart."""
+
+    sure: Matrix
+    right: Flags
+    mapped: Flags
+
+
+def choose_caution(vendors: Sequence[Seen]) -> float:
+    """The smallest caution that holds."""
+    size = len(vendors)
+    draws = np.random.default_rng(size).multinomial(size, np.full(size, 1 / size), size=DRAWS)
+    empty = draws @ np.array([float((~one.mapped).sum()) for one in vendors])
+    for caution in GRID:
+        auto = np.array([float((one.sure >= caution).sum()) for one in vendors])
+        right = np.array([float(one.right[one.sure >= caution].sum()) for one in vendors])
+        false = np.array([float((~one.mapped)[one.sure >= caution].sum()) for one in vendors])
+        precise = draws @ right >= PRECISION * (draws @ auto)
+        quiet = draws @ false <= FALSE_AUTO * empty
+        if (precise & quiet).mean() >= HOLD:
+            return caution
+    return GRID[-1]
