@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ MAX_NAME = 300
 """Characters of a name that are read; longer ones are generated, and say nothing more."""
 
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_]+")
+_ACCENT = re.compile("[\u0300-\u036f]")
+_GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss"})
 _JOINTS = frozenset({"id", "is", "to", "by", "at", "of", "on", "no", "po"})
 
 
@@ -83,7 +86,7 @@ class Lexicon:
         """Words of one name in lower case, singular, abbreviations written out."""
         known = self._seen.get(name)
         if known is None:
-            found = _WORD.findall(name[:MAX_NAME].replace("'s", ""))
+            found = _WORD.findall(fold_letters(name[:MAX_NAME]).replace("'s", ""))
             known = tuple(word for part in found for word in self._read(part.lower()))
             self._seen[name] = known
         return known
@@ -130,6 +133,16 @@ class Lexicon:
 
 def _is_shorter(head: tuple[str, ...], other: tuple[str, ...] | None) -> bool:
     return other is None or len(head) + 1 < len(other)
+
+
+def fold_letters(name: str) -> str:
+    """Letters as aliases spell them: no accents, German ones written out, full-width ones plain."""
+    if name.isascii():
+        return name
+    if name.isupper():
+        return fold_letters(name.lower()).upper()
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).translate(_GERMAN))
+    return unicodedata.normalize("NFC", _ACCENT.sub("", plain))
 
 
 def to_singular(word: str) -> str:

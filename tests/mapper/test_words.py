@@ -20,6 +20,10 @@ CUT = [
     ("Zip", "postal code"),
     ("status", "status"),
     ("名前", "名前"),
+    ("が", "が"),
+    ("Straße", "street"),
+    ("Prénom", "first name"),
+    ("ＩＤ", "id"),
 ]
 
 
