@@ -26,6 +26,7 @@ MAX_NAME = 300
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_]+")
 _ACCENT = re.compile("[\u0300-\u036f]")
 _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss"})
+_CAPITALS = {letter: text.upper() for letter, text in _GERMAN.items()}
 _JOINTS = frozenset({"id", "is", "to", "by", "at", "of", "on", "no", "po"})
 
 
@@ -139,9 +140,9 @@ def fold_letters(name: str) -> str:
     """Letters as aliases spell them: no accents, German ones written out, full-width ones plain."""
     if name.isascii():
         return name
-    if name.isupper():
-        return fold_letters(name.lower()).upper()
-    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).translate(_GERMAN))
+    composed = unicodedata.normalize("NFKC", name)
+    written = composed.translate(_CAPITALS if composed.isupper() else _GERMAN)
+    plain = unicodedata.normalize("NFKD", written)
     return unicodedata.normalize("NFC", _ACCENT.sub("", plain))
 
 

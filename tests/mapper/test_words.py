@@ -21,6 +21,7 @@ CUT = [
     ("status", "status"),
     ("名前", "名前"),
     ("が", "が"),
+    ("𝐀𝐁", "ab"),
     ("Straße", "street"),
     ("Prénom", "first name"),
     ("ＩＤ", "id"),
