@@ -162,8 +162,7 @@ def _want(question: Question, target: CanonicalField) -> Wanted | None:
     if types & {"object", "array"} or (profile is not None and profile.null >= 1):
         return None
     if target.type in ("date", "datetime"):
-        iso = profile is not None and profile.date + profile.datetime >= SURE
-        return None if iso or (types and types <= {"date", "timestamp"}) else "time"
+        return None if types and types <= {"date", "timestamp"} else "time"
     if target.type == "currency":
         return "amount"
     if target.type == "boolean":

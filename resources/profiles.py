@@ -15,12 +15,18 @@ ROWS = 5_000
 """Rows of the load that are looked at."""
 BATCH = 50
 """Fields of one query."""
+_DAY = (
+    r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|\d{1,2}/\d{1,2}/\d\d"
+    r"|(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
+    r"|\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{2,4}|[A-Za-z]{3,9} \d{1,2},? \d{4})"
+)
+"""A day in any usual spelling; which of them it is, is for ``resources/looks.py`` to find."""
 _PATTERNS = {
     "email": r"[^@\s]+@[^@\s]+\.[^@\s.]+",
     "phone": r"\+?[0-9][0-9 ().\-]{5,18}[0-9]",
     "url": r"(?i)https?://\S+",
-    "date": r"\d{4}-\d\d-\d\d",
-    "datetime": r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*",
+    "date": _DAY,
+    "datetime": rf"([A-Z][a-z]{{2}}, )?{_DAY}[T ,]+\d{{1,2}}:\d\d.*",
     "epoch": r"1\d{9}(\d{3})?(\.\d+)?",
     "integer": r"[+-]?\d{1,18}",
     "number": r"[+-]?\d{1,18}(\.\d+)?([eE][+-]?\d+)?",

@@ -72,8 +72,9 @@ def test_from_files_to_published_sets(aos: Aos, atlas: str) -> None:
     shown = aos("mapping", "show", atlas, "atlas", "deals", "--json").json
     applied = {one["target"]: one for one in shown["mappings"]}
     assert applied["id"]["sources"] == ["DealRef"]
-    assert applied["close_date"]["args"] == {"format": "%d/%m/%Y"}
     assert shown["profiles"]["ExpectedClose"]["as %d/%m/%Y"] == 1.0
+    explained = aos("mapping", "explain", atlas, "atlas", "deals", "ExpectedClose", "--json").json["proposal"]
+    assert (explained["target"], explained["args"]) == ("close_date", {"format": "%d/%m/%Y"})
 
     said = []
     for field, words in {

@@ -39,3 +39,21 @@ def test_patterns_are_counted_and_no_value_is_kept(tmp_path: Path) -> None:
     assert found["empty"].null == 1.0
     assert found["flag"].boolean == 1.0
     assert SECRET not in json.dumps([one.to_json() for one in found.values()])
+
+
+def test_days_and_times_in_any_usual_spelling(tmp_path: Path) -> None:
+    days = ["2024-01-31", "31/01/2024", "1.2.2024", "1/31/24", "20240131", "31-Jan-2024", "January 31, 2024"]
+    times = [
+        "2024-01-31T10:00:00Z",
+        "31/01/2024 10:00",
+        "1/31/2024 5:06 PM",
+        "Wed, 31 Jan 2024 10:00:00 +0000",
+    ]
+    others = ["1.2.24", "99999999", "12-34", "may 5", "10.0.0.1", "2024-1"]
+    columns = {"day": days, "at": times, "no": others}
+    table = pa.table({name: pa.array((values * 7)[:7]) for name, values in columns.items()})
+    pq.write_table(table, tmp_path / "load.parquet")
+    found = measure_profiles([str(tmp_path / "load.parquet")], ["day", "at", "no"])
+    assert (found["day"].date, found["day"].datetime) == (1.0, 0.0)
+    assert (found["at"].date, found["at"].datetime) == (0.0, 1.0)
+    assert (found["no"].date, found["no"].datetime) == (0.0, 0.0)
