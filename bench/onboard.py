@@ -88,12 +88,13 @@ def _onboard(
 
 def _register(place: Workspace, vendors: Sequence[Vendor], tenant: str) -> None:
     """What settling a first load writes of a schema: one transaction a connector."""
-    from resources.schema_versions import record_schema
+    from resources.schema_versions import read_all_latest, record_schema
 
     for vendor in vendors:
         with place.db.tenant(tenant) as conn:
+            known = read_all_latest(conn, tenant, vendor.spec.connector)
             for stream, schema in vendor.schemas.items():
-                record_schema(conn, tenant, vendor.spec.connector, stream, schema, "bench")
+                record_schema(conn, tenant, vendor.spec.connector, stream, schema, "bench", known)
 
 
 def _copy_cache(place: Workspace) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.connector import ConnectorSpec, StreamSpec
 from core.coverage import measure_coverage
 from core.mapping import MappingSet
+from core.schema import TableSchema
 from resources.database import Database
 from resources.registry import active_sets
 from resources.stream_entities import CONFIRMED, NO_ENTITY, StreamEntity, read_entities
@@ -32,11 +33,19 @@ class StreamCoverage:
     stays_raw: bool = False
 
 
-def read_coverage(db: Database, tenant_id: str, specs: Sequence[ConnectorSpec]) -> list[StreamCoverage]:
-    """Coverage of every stream that landed at least once, in the order of the specs."""
+def read_coverage(
+    db: Database,
+    tenant_id: str,
+    specs: Sequence[ConnectorSpec],
+    schemas: Mapping[tuple[str, str], TableSchema] | None = None,
+) -> list[StreamCoverage]:
+    """Coverage of every stream that landed at least once, in the order of the specs.
+
+    ``schemas``: the newest ones, where the caller has read them.
+    """
     connectors = [spec.connector for spec in specs]
     sets = active_sets(db, tenant_id, connectors)
-    schemas = read_schemas(db, tenant_id, connectors)
+    schemas = read_schemas(db, tenant_id, connectors) if schemas is None else schemas
     with db.tenant(tenant_id) as conn:
         decided = read_entities(conn, tenant_id)
     found = []

@@ -69,6 +69,7 @@ class MapperReport:
         return dict(self.clock.seconds)
 
 
+@collect_rarely()
 def map_tenant(
     db: Database,
     settings: Settings,
@@ -85,7 +86,9 @@ def map_tenant(
     ``lake``: look at the values too, as shares of patterns. ``load``: where embeddings come from.
     """
     report = MapperReport()
-    coverage = [one for one in read_coverage(db, tenant_id, specs) if one.unknown and not one.stays_raw]
+    schemas = read_schemas(db, tenant_id, [spec.connector for spec in specs])
+    known = read_coverage(db, tenant_id, specs, schemas)
+    coverage = [one for one in known if one.unknown and not one.stays_raw]
     try:
         chosen = choose_model(db, tenant_id)
     except ConfigError as error:  # a broken installation must not stop what syncs
@@ -99,7 +102,6 @@ def map_tenant(
     from resources.embeddings import ModelUnusable, load_embedder
 
     embedder = (load or load_embedder)()
-    schemas = read_schemas(db, tenant_id, [spec.connector for spec in specs])
     streams = [one for one in coverage if open_fields.get((one.connector, one.stream))]
     mapper = _Mapper(db, settings, ontology, tenant_id, chosen.model, embedder, basis, report, lake)
     try:
@@ -178,7 +180,7 @@ class _Mapper:
             self.report.clock,
         )
         # Postgres stores one batch while the next one is answered
-        with collect_rarely(), ThreadPoolExecutor(1, "settle") as writer:
+        with ThreadPoolExecutor(1, "settle") as writer:
             before: Future[Settled] | None = None
             for batch in answered:
                 proposed = self._propose_batch(batch, open_fields, held, looker, ask_model)

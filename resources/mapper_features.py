@@ -175,13 +175,15 @@ class EntityScorer:
         found: dict[str, Matrix] = {}
         bare = ["".join(reading.bare) for reading in readings]
         last = ["".join(reading.bare_last) for reading in readings]
+        names = {name: at for at, name in enumerate(dict.fromkeys([*bare, *last]))}
+        one, other = [names[name] for name in bare], [names[name] for name in last]
         for name, scorer, scale in (
             ("jaro_winkler", JaroWinkler.similarity, 1.0),
             ("edit_ratio", fuzz.ratio, 100.0),
         ):
-            one = process.cdist(bare, self.squashed, scorer=scorer, dtype=np.float32)
-            other = process.cdist(last, self.squashed, scorer=scorer, dtype=np.float32)
-            found[name] = np.maximum.reduceat(np.maximum(one, other), self.starts, axis=1) / scale
+            alike = process.cdist(list(names), self.squashed, scorer=scorer, dtype=np.float32)
+            nearest = np.maximum.reduceat(alike, self.starts, axis=1) / scale
+            found[name] = np.maximum(nearest[one], nearest[other])
         return found
 
     def _measure_kind(self, readings: Sequence[Reading]) -> dict[str, Matrix]:

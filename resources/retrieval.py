@@ -9,8 +9,8 @@ baseline mappings of the connectors, and the ontology's own fields (``resources/
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +39,7 @@ ONTOLOGY, BASELINE, STEWARD = "ontology", "baseline", "steward"
 
 _SEARCH_WELL = text(
     "SELECT set_config('hnsw.iterative_scan', 'strict_order', true), "
-    f"set_config('hnsw.ef_search', '{SEARCHED}', true)"
+    f"set_config('hnsw.ef_search', '{SEARCHED}', true), set_config('enable_sort', :sort, true)"
 )
 
 Named = tuple[str, str]
@@ -201,16 +201,23 @@ def find_nearest(
     ontology: bool = False,
 ) -> list[Neighbour]:
     """Rows of the owners nearest to a vector; ``is_many``: by the index, else by looking at all of them."""
-    if is_many:
-        search_well(conn)
     facts: dict[str, object] = {"owners": list(owners), "entity": entity, "most": most, "ontology": ontology}
     facts["asked"] = write_vector(vector)
-    return [Neighbour(*row) for row in conn.execute(text(BY_INDEX if is_many else BY_LOOKING), facts)]
+    if not is_many:
+        return [Neighbour(*row) for row in conn.execute(text(BY_LOOKING), facts)]
+    with search_well(conn):
+        return [Neighbour(*row) for row in conn.execute(text(BY_INDEX), facts)]
 
 
-def search_well(conn: Connection) -> None:
-    """Let the index go on until enough rows pass the filters, in exact order; until the transaction ends."""
-    conn.execute(_SEARCH_WELL)
+@contextmanager
+def search_well(conn: Connection) -> Iterator[None]:
+    """Take the index, and let it go on until enough rows pass the filters, in exact order.
+
+    The planner thinks a distance costs what any operator does, and would rather sort thousands of them.
+    """
+    conn.execute(_SEARCH_WELL, {"sort": "off"})
+    yield
+    conn.execute(_SEARCH_WELL, {"sort": "on"})
 
 
 def write_vector(vector: Vectors) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -89,14 +90,33 @@ def read_latest(conn: Connection, tenant_id: str, connector: str, stream: str) -
     return None if row is None else _version(row)
 
 
+def read_all_latest(conn: Connection, tenant_id: str, connector: str) -> dict[str, SchemaVersion]:
+    """The newest version of each of the connector's streams that has one."""
+    table = schema_versions.c
+    query = (
+        select(schema_versions)
+        .distinct(table.stream)
+        .where(table.tenant_id == tenant_id, table.connector == connector)
+        .order_by(table.stream, table.version.desc())
+    )
+    return {row["stream"]: _version(row) for row in conn.execute(query).mappings()}
+
+
 def record_schema(
-    conn: Connection, tenant_id: str, connector: str, stream: str, schema: TableSchema, load_id: str
+    conn: Connection,
+    tenant_id: str,
+    connector: str,
+    stream: str,
+    schema: TableSchema,
+    load_id: str,
+    known: Mapping[str, SchemaVersion] | None = None,
 ) -> tuple[int, list[Operation]]:
     """Store ``schema`` if it differs from the newest version, and the drift; (version, operations).
 
     Call it under the connector's lock. Drift of nullability alone is recorded as ACCEPTED.
+    ``known``: ``read_all_latest`` of the same transaction, for a caller with many streams.
     """
-    latest = read_latest(conn, tenant_id, connector, stream)
+    latest = read_latest(conn, tenant_id, connector, stream) if known is None else known.get(stream)
     if latest is not None and latest.fingerprint == schema.fingerprint:
         return latest.version, []
     version = 1 if latest is None else latest.version + 1

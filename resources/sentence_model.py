@@ -1,8 +1,8 @@
 """The sentence encoder itself: tokenizer, transformer, mean over the words, unit length. Imports torch.
 
-Texts of equal length go together, so nothing is padded; batches go to one thread a core, each of which
-computes alone: short texts are too little work to split, and threads that wait for each other take turns
-badly on a busy machine. Twice the texts a second of the usual pipeline, and the same vectors.
+Texts of equal length go together, so hardly anything is padded; batches go to one thread a core, each
+of which computes alone: short texts are too little work to split, and threads that wait for each other
+take turns badly on a busy machine. Twice the texts a second of the usual pipeline, and the same vectors.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from transformers.utils import logging as transformers_logging
 
 MAX_TOKENS = 256
 BATCH = 128
+LONG, NEARLY = 12, 0.85
+"""Tokens from which texts of nearly one length go together; what is filled up is masked."""
 _CROWD = 2 * BATCH
 """Texts from which more than one thread is worth it."""
 
@@ -58,10 +60,15 @@ class SentenceModel:
         return found
 
     def _encode(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        longest = len(batch[0])
+        lengths = torch.tensor([len(one) for one in batch])
+        mask = (torch.arange(longest)[None, :] < lengths[:, None]).to(torch.float32)
+        words = torch.tensor([[*one, *[0] * (longest - len(one))] for one in batch])
+        is_even = int(lengths.min()) == longest
         with torch.inference_mode():
-            # a model of sentences takes the mean over all words; nothing is padded, so no mask
-            states = self._model(input_ids=torch.tensor(batch)).last_hidden_state
-            vectors: NDArray[np.float32] = torch.nn.functional.normalize(states.mean(1)).numpy()
+            states = self._model(input_ids=words, attention_mask=None if is_even else mask).last_hidden_state
+            means = (states * mask[:, :, None]).sum(1) / lengths[:, None]  # over a text's own words
+            vectors: NDArray[np.float32] = torch.nn.functional.normalize(means).numpy()
         return vectors
 
 
@@ -76,12 +83,16 @@ def batches_of(tokens: Sequence[Sequence[int]], batches: Sequence[Sequence[int]]
 
 
 def _cut(tokens: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-    """Positions of texts of one length, at most ``BATCH`` of them; the longest first."""
+    """Positions of texts of one length, long ones of nearly one, at most ``BATCH``; the longest first."""
     batch: list[int] = []
+    least = 0
     for at in sorted(range(len(tokens)), key=lambda at: -len(tokens[at])):
-        if batch and (len(batch) == BATCH or len(tokens[batch[-1]]) != len(tokens[at])):
+        size = len(tokens[at])
+        if batch and (len(batch) == BATCH or size < least):
             yield batch
             batch = []
+        if not batch:
+            least = size if size < LONG else int(size * NEARLY)
         batch.append(at)
     if batch:
         yield batch

@@ -15,7 +15,7 @@ from core.schema import TableSchema
 from resources.database import Database
 from resources.lake import Lake
 from resources.loads import read_settled, register_load, register_quarantine
-from resources.schema_versions import record_schema
+from resources.schema_versions import read_all_latest, record_schema
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +50,10 @@ def settle_loads(db: Database, lake: Lake, tenant_id: str, connector: str) -> li
 def _settle(db: Database, lake: Lake, tenant_id: str, connector: str, load_id: str) -> list[SettledLoad]:
     settled: list[SettledLoad] = []
     with db.tenant(tenant_id) as conn:
+        known = read_all_latest(conn, tenant_id, connector)
         for row in lake.manifest(tenant_id, connector, load_id):
             schema = TableSchema.from_json(json.loads(row.schema_json))
-            version, drift = record_schema(conn, tenant_id, connector, row.stream, schema, load_id)
+            version, drift = record_schema(conn, tenant_id, connector, row.stream, schema, load_id, known)
             register_load(conn, tenant_id, connector, load_id, row, version)
             settled.append(
                 SettledLoad(load_id, row.stream, row.mode, row.landed, row.quarantined, version, drift)

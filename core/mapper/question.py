@@ -61,11 +61,7 @@ class Reading:
 @lru_cache(maxsize=20_000)
 def read_question(question: Question, entity: Entity, lexicon: Lexicon) -> Reading:
     """The words of a question, as the lexicon cuts them."""
-    raw = [part for part in re.split(r"[./\[\]]+", question.field) if part]
-    indexed = any(part.isdigit() or part == "*" for part in raw[1:])
-    parts = [part for part in raw if not _is_noise(part, lexicon)] or raw or [question.field]
-    last = lexicon.words(_undress(parts[-1], lexicon)) or lexicon.words(parts[-1]) or ("?",)
-    full = tuple(word for part in parts for word in lexicon.words(_undress(part, lexicon))) or last
+    full, last, indexed, depth = _read_path(question.field, lexicon)
     own = _name_words(lexicon, question.system, question.stream, question.entity)
     alike = _name_words(lexicon, *entity.aliases)
     bare, bare_last = _strip(full, own | alike), _strip(last, own | alike)
@@ -79,8 +75,19 @@ def read_question(question: Question, entity: Entity, lexicon: Lexicon) -> Readi
         stripped="" if (bare, bare_last) == (full, last) else "own" if by_own else "alike",
         custom=question.field.lower().endswith(("__c", "_c")),
         indexed=indexed,
-        depth=len(parts),
+        depth=depth,
     )
+
+
+@lru_cache(maxsize=20_000)
+def _read_path(field: str, lexicon: Lexicon) -> tuple[Words, Words, bool, int]:
+    """Words of the whole path and of its last part, whether it goes into a list, its depth."""
+    raw = [part for part in re.split(r"[./\[\]]+", field) if part]
+    indexed = any(part.isdigit() or part == "*" for part in raw[1:])
+    parts = [part for part in raw if not _is_noise(part, lexicon)] or raw or [field]
+    last = lexicon.words(_undress(parts[-1], lexicon)) or lexicon.words(parts[-1]) or ("?",)
+    full = tuple(word for part in parts for word in lexicon.words(_undress(part, lexicon))) or last
+    return full, last, indexed, len(parts)
 
 
 def _is_of_a_part(words: Words, question: Question, lexicon: Lexicon) -> bool:
