@@ -6,6 +6,7 @@ which stay in memory (``core/mapper/look.py``).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,7 +22,7 @@ Wanted = Literal["time", "amount", "category", "name"]
 ROWS = 2_000
 """Rows of the load that are looked at."""
 GLANCE = 50
-_WORD = rf"[\p{{L}}][\p{{L}}\p{{N}} _./&+'-]{{0,{MAX_TOKEN - 1}}}|\d{{1,2}}"
+_WORD = re.compile(rf"[^\W\d_][\w ./&+'-]{{0,{MAX_TOKEN - 1}}}|[0-9]{{1,2}}")
 _PERIOD = "BETWEEN TIMESTAMP '1900-01-01' AND TIMESTAMP '2100-12-31'"
 _COUNTED = {"epoch_s": 1, "epoch_ms": 1000}
 _FROM_S, _TO_S = 315_532_800, 4_102_444_800
@@ -114,12 +115,14 @@ def _look_at_amount(db: duckdb.DuckDBPyConnection, text: str) -> Look:
 
 
 def _look_at_category(db: duckdb.DuckDBPyConnection, text: str) -> Look:
-    word = f"regexp_full_match({text}, {quote_literal(_WORD)})"
-    filled, share = _average(db, text, [word])
-    query = f"SELECT DISTINCT {text} FROM looked WHERE {word} LIMIT {MAX_CATEGORIES + 1}"
-    found = sorted(str(row[0]) for row in db.execute(query).fetchall())
-    few = tuple(found) if found and len(found) <= MAX_CATEGORIES else None
-    return Look(filled=int(filled), categories=few, odd=round(1 - share, 3) if filled else 0.0)
+    counted = db.execute(
+        f"SELECT {text}, count(*) FROM looked WHERE {text} IS NOT NULL GROUP BY 1"
+    ).fetchall()
+    words = {str(value): int(count) for value, count in counted if _WORD.fullmatch(str(value))}
+    filled = sum(int(count) for _, count in counted)
+    few = tuple(sorted(words)) if words and len(words) <= MAX_CATEGORIES else None
+    odd = 1 - round_down(sum(words.values()) / filled) if filled else 0.0
+    return Look(filled=filled, categories=few, odd=round(odd, 3))
 
 
 def _look_at_name(db: duckdb.DuckDBPyConnection, text: str) -> Look:
@@ -144,5 +147,9 @@ def _average(db: duckdb.DuckDBPyConnection, text: str, conditions: Sequence[str]
     items = ", ".join(f"avg(({condition})::INT)" for condition in conditions)
     row = db.execute(f"SELECT count(*), {items} FROM looked WHERE {text} IS NOT NULL").fetchone()
     assert row is not None  # a count has one row, always
-    # rounded down: a share of 1 says all of them
-    return [int(row[0]), *(int(float(value or 0) * 1000 + 1e-9) / 1000 for value in row[1:])]
+    return [int(row[0]), *(round_down(float(value or 0)) for value in row[1:])]
+
+
+def round_down(share: float) -> float:
+    """To three decimals; a share of 1 says all of them."""
+    return int(share * 1000 + 1e-9) / 1000

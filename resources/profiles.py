@@ -50,6 +50,11 @@ _FACTS = (
     f"max(CASE WHEN isfinite({_NUMBER}) THEN abs({_NUMBER}) END)",
 )
 """Counts, the mean length, shares of numbers in 0..1 and strictly between, the largest number."""
+_FILLED = "nullif(value, '')"
+_MEASURES = ", ".join(
+    [one.format(value=_FILLED) for one in _FACTS]
+    + [f"avg(regexp_full_match({_FILLED}, {quote_literal(one)})::INT)" for one in _PATTERNS.values()]
+)
 
 
 def measure_profiles(files: Sequence[str], paths: Sequence[str]) -> Mapping[str, Profile]:
@@ -81,13 +86,14 @@ def _measure(source: str, paths: Sequence[str] | None) -> Mapping[str, Profile]:
             batch = usable[start : start + BATCH]
             taken = {str(parts[0]) for _, parts in batch}
             kept = ", ".join(quote_identifier(column) for column in sorted(taken))
-            select = ", ".join(_write_measures(_write_value(parts)) for _, parts in batch)
-            row = db.execute(f"SELECT {select} FROM (SELECT {kept} FROM {source} LIMIT {ROWS})").fetchone()
-            width = len(_PATTERNS) + len(_FACTS)
-            for at, (path, _) in enumerate(batch):
-                profile = _read(row[at * width : (at + 1) * width] if row else ())
+            values = ", ".join(_write_value(parts) for _, parts in batch)
+            # all fields below each other: a pattern is compiled once a query, not once a field
+            below = f"SELECT unnest([{values}]) AS value, unnest(range({len(batch)})) AS field"
+            rows = f"{below} FROM (SELECT {kept} FROM {source} LIMIT {ROWS})"
+            for at, *row in db.execute(f"SELECT field, {_MEASURES} FROM ({rows}) GROUP BY field").fetchall():
+                profile = _read(row)
                 if profile is not None:
-                    found[path] = profile
+                    found[batch[int(at)][0]] = profile
     return found
 
 
@@ -104,15 +110,6 @@ def _write_value(parts: Path) -> str:
 
 def _write_step(key: str) -> str:
     return '."' + key.replace('"', '\\"') + '"'
-
-
-def _write_measures(value: str) -> str:
-    filled = f"nullif({value}, '')"
-    shares = [
-        f"avg(regexp_full_match({filled}, {quote_literal(pattern)})::INT)" for pattern in _PATTERNS.values()
-    ]
-    facts = [one.format(value=filled) for one in _FACTS]
-    return ", ".join([*facts, *shares])
 
 
 def _read(row: Sequence[float | None]) -> Profile | None:
