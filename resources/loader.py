@@ -170,7 +170,7 @@ def _read_streams(reader: Reader, loads: Sequence[StreamLoad], report: LoadRepor
         except MeshError as error:
             health.note(load.stream, error)
             load.report.error = str(error)
-            log.warning("%s: %s", where, error)
+            log.info("%s: %s", where, error)  # the report tells it, and the asset
         except OSError as error:
             raise cannot_write(error, "the working folder") from error
         else:
