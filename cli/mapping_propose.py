@@ -64,6 +64,7 @@ def _propose_for(tenant: str, connector: str | None, stream: str | None, *, as_j
         check_tenant(mesh, tenant)
         _check_stream(mesh, connector, stream)
         report = run_mapper(mesh, tenant)
+        low = mesh.settings.review_confidence
         changed = [(one.connector, one.stream) for one in report.sets]
         replays = bring_into_effect(mesh, tenant, changed, mesh.settings.actor)
         shown = list_proposals(mesh.db, tenant, connector, stream)
@@ -84,9 +85,11 @@ def _propose_for(tenant: str, connector: str | None, stream: str | None, *, as_j
     ]
     show_records(f"Proposals of {tenant}", columns, rows, as_json=False)
     show_replays(replays)
-    waiting = sum(one.status == "pending" for one in shown)
+    pending = [one.confidence for one in shown if one.status == "pending"]
+    waiting = sum(sure >= low for sure in pending)
     asked = f"{report.asked} fields asked, {report.applied} applied" if report.asked else "Nothing new to ask"
-    say(f"{asked}; {waiting} wait" + (f": aos mapping review {tenant}" if waiting else "."))
+    told = f"{waiting} wait for review, {len(pending) - waiting} are unknown"
+    say(f"{asked}; {told}" + (f": aos mapping review {tenant}" if pending else "."))
 
 
 def _check_stream(mesh: Mesh, connector: str | None, stream: str | None) -> None:

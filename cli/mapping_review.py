@@ -47,6 +47,7 @@ class Session:
     left: list[str] = field(default_factory=list)
     replays: list[dict[str, Any]] = field(default_factory=list)
     quitting: bool = False
+    unknown: int = 0
     undeclared: set[StreamKey] = field(default_factory=set)
     changed: set[StreamKey] = field(default_factory=set)
 
@@ -63,6 +64,9 @@ def review(
     accept_above: Annotated[
         float | None, typer.Option(min=0, max=1, help="Accept everything at least this sure, ask nothing.")
     ] = None,
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="Also ask about fields nothing is likely for.")
+    ] = False,
     user: User = None,
     reason: Annotated[str, typer.Option(help="Why; stands in the audit log.")] = "reviewed",
     as_json: Json = False,
@@ -80,6 +84,10 @@ def review(
         _settle_entities(session, connector, stream, accept_above)
         pending = list_proposals(mesh.db, tenant, connector, stream, status="pending")
         pending = [one for one in pending if one.key not in session.undeclared]
+        if accept_above is None and not unknown:
+            low = mesh.settings.review_confidence
+            session.unknown = sum(one.confidence < low for one in pending)
+            pending = [one for one in pending if one.confidence >= low]
         for key, group in groupby(pending, key=lambda one: one.key):
             if not session.quitting:
                 _review_stream(session, key, list(group), accept_above)
@@ -201,5 +209,7 @@ def _finish(session: Session, asked: int, *, as_json: bool) -> None:
     say(
         f"{accepted} approved, {session.rejected} rejected, {stay} left for later."
         if asked
-        else "Nothing is pending."
+        else "Nothing waits for review."
     )
+    if session.unknown:
+        say(f"{session.unknown} fields are unknown, and were not asked: add --unknown.")

@@ -55,7 +55,7 @@ def mapped(steward: Steward) -> dict[str, list[str]]:
 def test_a_review_in_the_terminal(steward: Steward, place: tuple[str, str, str]) -> None:
     # accept, skip, take the second candidate, name another (after a slip), reject
     keys = "a\ns\n2\ne\nemploye_count\ne\nemployee_count\nr\n"
-    done = steward.run("review", place[0], "--user", "eve", "--reason", "weekly", keys=keys)
+    done = steward.run("review", place[0], "--unknown", "--user", "eve", "--reason", "weekly", keys=keys)
     assert done.exit_code == 0, done.exception
     for said in (
         "1 of 5",
@@ -83,19 +83,19 @@ def test_a_review_in_the_terminal(steward: Steward, place: tuple[str, str, str])
 
 
 def test_quitting_publishes_what_was_accepted(steward: Steward, place: tuple[str, str, str]) -> None:
-    done = steward.run("review", place[0], keys="a\nnonsense\nq\n")
+    done = steward.run("review", place[0], "--unknown", keys="a\nnonsense\nq\n")
     assert "1 approved, 0 rejected, 4 left" in done.output
     assert mapped(steward)["website"] == ["web"]
 
 
 def test_a_review_cut_off_publishes_nothing(steward: Steward, place: tuple[str, str, str]) -> None:
-    assert steward.run("review", place[0], keys="a\n").exit_code != 0
+    assert steward.run("review", place[0], "--unknown", keys="a\n").exit_code != 0
     assert steward.number() == 1
     assert set(statuses(steward).values()) == {"pending"}
 
 
 def test_the_second_field_for_one_target_is_not_taken(steward: Steward, place: tuple[str, str, str]) -> None:
-    done = steward.run("review", place[0], keys="a\na\nq\n")
+    done = steward.run("review", place[0], "--unknown", keys="a\na\nq\n")
     assert "several fields for one target" in done.output
     assert "1 approved" in done.output
     assert mapped(steward)["website"] == ["web"]
@@ -164,7 +164,7 @@ def test_overruling_moves_the_field(steward: Steward, place: tuple[str, str, str
 
 
 def test_nothing_pending(steward: Steward) -> None:
-    assert "Nothing is pending" in steward.run("review", steward.tenant).output
+    assert "Nothing waits for review" in steward.run("review", steward.tenant).output
     assert isinstance(steward.refused("explain", steward.tenant, *KEY, "xyz"), UnknownName)
 
 

@@ -49,7 +49,7 @@ def place(steward: Steward) -> tuple[str, str, str]:
 def test_values_are_shown_and_completed_one_by_one(steward: Steward, place: tuple[str, str, str]) -> None:
     # skip the first; look at the values; enum_map, a value each: Customer, Ex, customer; keep the others
     keys = "s\nv\nt\nenum_map\ncustomer\nformer_customer\ncustomer\n-\ntrue\na\nq\n"
-    done = steward.run("review", place[0], keys=keys)
+    done = steward.run("review", place[0], "--unknown", keys=keys)
     assert done.exit_code == 0, (done.output, done.exception)
     assert "10  Ex" in done.output
     assert "1 of 3 values mean none" in done.output
@@ -64,7 +64,7 @@ def test_values_are_shown_and_completed_one_by_one(steward: Steward, place: tupl
 def test_another_target_brings_the_transform_its_values_need(
     steward: Steward, place: tuple[str, str, str]
 ) -> None:
-    done = steward.run("review", place[0], keys="s\ns\ne\ncreated_at\nq\n")
+    done = steward.run("review", place[0], "--unknown", keys="s\ns\ne\ncreated_at\nq\n")
     assert "1 approved" in done.output, done.output
     held = active_set(steward.mesh.db, steward.tenant, *KEY)
     assert held is not None
@@ -74,7 +74,7 @@ def test_another_target_brings_the_transform_its_values_need(
 
 
 def test_undo_takes_back_what_is_not_published(steward: Steward, place: tuple[str, str, str]) -> None:
-    done = steward.run("review", place[0], keys="u\na\nu\nr\ns\nq\n")
+    done = steward.run("review", place[0], "--unknown", keys="u\na\nu\nr\ns\nq\n")
     assert "nothing was decided" in done.output
     assert "Taken back: web" in done.output
     assert statuses(steward) == {"web": "rejected", "stage": "pending", "joined": "pending"}
@@ -82,7 +82,7 @@ def test_undo_takes_back_what_is_not_published(steward: Steward, place: tuple[st
 
 
 def test_a_bound_leaves_what_needs_a_look(steward: Steward, place: tuple[str, str, str]) -> None:
-    done = steward.run("review", place[0], keys="?\nb\nlots\nb\n0.4\na\n")
+    done = steward.run("review", place[0], "--unknown", keys="?\nb\nlots\nb\n0.4\na\n")
     assert "what you accepted so far is published" in done.output
     assert "left: stage: has to be looked at" in done.output
     assert "Accepted: web, joined" in done.output
@@ -165,7 +165,7 @@ def terminal(steward: Steward, *words: str) -> Iterator[Any]:
 
 
 def test_single_keys_in_a_terminal(steward: Steward, place: tuple[str, str, str]) -> None:
-    with terminal(steward, "review", place[0], "--user", "eve") as until:
+    with terminal(steward, "review", place[0], "--unknown", "--user", "eve") as until:
         first = until("> ")
         assert "URLs 100 %" in first
         assert max(map(len, first.split("\n"))) <= 80
@@ -177,7 +177,7 @@ def test_single_keys_in_a_terminal(steward: Steward, place: tuple[str, str, str]
 
 
 def test_ctrl_c_in_a_terminal_changes_nothing(steward: Steward, place: tuple[str, str, str]) -> None:
-    with terminal(steward, "review", place[0]) as until:
+    with terminal(steward, "review", place[0], "--unknown") as until:
         until("> ")
         until("> ", "a")
         assert "Traceback" not in until("Interrupted", "\x03")
