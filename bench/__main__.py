@@ -26,7 +26,6 @@ BENCHES = {
     "rag_progress": "bench.rag_progress:measure_progress",
     "onboard_1000": "bench.onboard:measure_onboarding",
     "lookup": "bench.lookup:measure_lookups",
-    "mapping_speed": "bench.mapping_speed:measure_speed",
     "mapping_training": "bench.mapping_training:measure_training",
     "llm_cost": "bench.llm_cost:measure_cost",
 }

@@ -40,7 +40,8 @@ _REGISTRY = f"""
     INSERT INTO tenants (tenant_id, title)
         SELECT 't' || lpad(t::text, 4, '0'), '' FROM generate_series(0, {TENANTS - 1}) t;
     INSERT INTO mapping_sets (tenant_id, set_id, connector, stream, number, entity, fingerprint, created_by)
-        SELECT tenant_id, md5(tenant_id || s)::uuid, 'c' || mod(s, 25), 's' || s / 25, 1, 'account', 'f', 'bench'
+        SELECT tenant_id, md5(tenant_id || s)::uuid, 'c' || mod(s, 25), 's' || s / 25, 1, 'account', 'f',
+            'bench'
         FROM tenants, generate_series(0, {SETS - 1}) s WHERE tenant_id ~ '^t[0-9]';
     INSERT INTO active_mapping_sets (tenant_id, connector, stream, set_id, activated_by)
         SELECT tenant_id, connector, stream, set_id, 'bench' FROM mapping_sets;

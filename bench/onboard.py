@@ -114,11 +114,19 @@ def _count(
     """What became of the fields, by whom, and from where; a hit is a claim, not a fact."""
     from resources.proposals import list_proposals
 
-    prefix = f"onboard_1000_{name}"
-    hits = Counter(one.method for one in list_proposals(place.db, tenant) if one.target is not None)
-    for method, count in hits.most_common():
-        yield Measure(f"{prefix}_hits_{method}", count, "fields", note="claims: nothing says what is right")
-    told = f"{len(report.sets)} sets published; {report.methods}"
-    yield Measure(f"{prefix}_applied", report.applied, "fields", note=told)
+    prefix, claims = f"onboard_1000_{name}", "claims: nothing says what is right"
+    found = [one for one in list_proposals(place.db, tenant) if one.target is not None]
+    for method, count in Counter(one.method for one in found).most_common():
+        yield Measure(f"{prefix}_hits_{method}", count, "fields", note=claims)
+    declared = {
+        (one.spec.connector, name) for one in vendors for name, s in one.spec.streams.items() if s.entity
+    }
+    told = sum((one.connector, one.stream) in declared for one in found)
+    yield Measure(f"{prefix}_hits_declared", told, "fields", note=f"streams that declare an entity; {claims}")
+    guessed = len(found) - told
+    yield Measure(
+        f"{prefix}_hits_guessed", guessed, "fields", note=f"streams whose entity is guessed; {claims}"
+    )
+    yield Measure(f"{prefix}_applied", report.applied, "fields", note=f"{len(report.sets)} sets published")
     yield Measure(f"{prefix}_review", report.review, "fields")
     yield Measure(f"{prefix}_unknown", report.unknown, "fields")

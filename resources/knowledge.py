@@ -30,7 +30,7 @@ from resources.tables import shared_knowledge as table
 
 FORMAT = 1
 """Another number makes everybody's entries anew."""
-MAX_ALIASES = 6
+MAX_ALIASES = 2
 _Row = dict[str, object]
 
 

@@ -30,7 +30,7 @@ from resources.mapper_answers import Answerer
 from resources.retrieval import Memory, embed_decisions
 
 StreamKey = tuple[str, str]
-FIELDS = 4_000
+FIELDS = 10_000
 """Fields of one batch; bounds the memory, and lets storing go on beside answering."""
 
 

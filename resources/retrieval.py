@@ -112,7 +112,7 @@ class Memory:
         if self._held is not None:
             return {one: list(self._held.same[one]) for one in sorted(wanted) if one in self._held.same}
         with self._open_scope() as conn:
-            return _read_same(conn, self._owners, wanted)
+            return read_same(conn, self._owners, wanted)
 
     def read_near(self, asked: Iterable[Named]) -> VotesOf:
         """Votes of fields called nearly so, half as loud; needs embeddings."""
@@ -123,7 +123,7 @@ class Memory:
         if self._held is not None:
             return self._held.find_near(wanted, found)
         with self._open_scope() as conn:
-            return _read_near(conn, self._owners, wanted, found)
+            return read_near(conn, self._owners, wanted, found)
 
 
 def read_votes(
@@ -248,7 +248,7 @@ def _count(conn: Connection, some: Select[tuple[str]]) -> int:
     return int(conn.execute(select(func.count()).select_from(some.subquery())).scalar() or 0)
 
 
-def _read_same(conn: Connection, owners: Sequence[str], asked: Iterable[Named]) -> VotesOf:
+def read_same(conn: Connection, owners: Sequence[str], asked: Iterable[Named]) -> VotesOf:
     """Votes of fields called exactly so."""
     wanted = set(asked)
     facts = {
@@ -263,7 +263,7 @@ def _read_same(conn: Connection, owners: Sequence[str], asked: Iterable[Named]) 
     return dict(found)
 
 
-def _read_near(
+def read_near(
     conn: Connection, owners: Sequence[str], asked: Sequence[Named], asked_vectors: Vectors
 ) -> VotesOf:
     """Votes of fields called nearly so, by the index."""

@@ -118,10 +118,13 @@ def test_nobody_sees_anothers_rows_and_a_small_tenant_finds_all_of_its_own(
     own = make_vectors(5, 2)
     fill(database, tenant, own, "phone")
     asked = make_vectors(MANY, 1)[3]  # right among the large tenant's rows
+    everything = {f"{tenant} {at}" for at in range(5)}
     with database.tenant(tenant) as conn:
+        assert {one.words for one in find_neighbours(conn, tenant, "contact", asked)} == everything
+        by_index = find_nearest(conn, [tenant, "*"], "contact", asked, is_many=True)
+        assert by_index
+        assert {one.words for one in by_index} <= everything
         for is_many in (True, False):
-            found = find_nearest(conn, [tenant, "*"], "contact", asked, is_many=is_many)
-            assert {one.words for one in found} == {f"{tenant} {at}" for at in range(5)}
             assert not find_nearest(conn, [large], "contact", asked, is_many=is_many)
     with database.tenant(large) as conn:
         assert {one.target for one in find_neighbours(conn, large, "contact", own[0])} == {"email"}
@@ -153,7 +156,6 @@ def test_votes_are_the_same_from_memory_and_from_the_database(
     ontology: Ontology,
     embedder: Embedder,
     tenant: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names = ("favourite colour", "preferred color", "mobile phone number", "cell phone number", "zodiac")
     for at, words in enumerate(names):
@@ -162,17 +164,19 @@ def test_votes_are_the_same_from_memory_and_from_the_database(
     with database.tenant(tenant) as conn:
         retrieval.embed_decisions(conn, tenant, embedder)
     asked = [_asked(name, ontology) for name in ("zodiac", "favorite_color", "cellphone_number", "blob")]
-    found = []
-    for bound in (retrieval.EXACT_ROWS, 0):
-        monkeypatch.setattr(retrieval, "EXACT_ROWS", bound)
-        with database.tenant(tenant) as conn:
-            votes = read_votes(conn, tenant, asked, embedder)
-        found.append(
-            {
-                key: sorted((one.words, one.target, round(one.likeness, 4)) for one in held)
-                for key, held in votes.items()
-            }
-        )
+    wanted = [(question.entity, reading.text) for question, reading in asked]
+    with database.tenant(tenant) as conn:
+        from_memory = read_votes(conn, tenant, asked, embedder)
+        owners = retrieval.list_owners(conn, tenant)
+        same = retrieval.read_same(conn, owners, wanted)
+        near = retrieval.read_near(conn, owners, wanted, embedder.embed([words for _, words in wanted]))
+    found = [
+        {
+            key: sorted((one.words, one.target, round(one.likeness, 4)) for one in held)
+            for key, held in votes.items()
+        }
+        for votes in (from_memory, retrieval.join_votes(same, near))
+    ]
     assert found[0] == found[1]
     assert found[0]["contact", "zodiac"]
 
