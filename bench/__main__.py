@@ -22,6 +22,7 @@ BENCHES = {
     "import_shipped": "bench.imports:measure_shipped",
     "import_1000": "bench.imports:measure_thousand",
     "mapping_quality": "bench.mapping_quality:measure_quality",
+    "entity_first": "bench.entity_quality:measure_entities",
     "mapping_tools": "bench.mapping_tools:measure_tools",
     "rag_progress": "bench.rag_progress:measure_progress",
     "onboard_1000": "bench.onboard:measure_onboarding",
