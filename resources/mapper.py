@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from core.connector import ConnectorSpec
@@ -229,16 +230,22 @@ class _Mapper:
             key = (stream.connector, stream.stream)
             wanted = [one for one in by_stream[key] if one.question.field in open_fields[key]]
             if ask_model is not None:
-                from resources.mapper_llm import weigh_unsure
-
-                wanted = weigh_unsure(
-                    self.ontology, self.tenant_id, wanted, ask_model, self.settings.auto_apply_confidence
-                )
+                wanted = self._weigh(wanted, ask_model)
             entity = batch.entities.get(key, stream.entity or "")
             filled = {one.target for one in held[key].mappings} if key in held else set()
             with self.report.clock("propose"):
                 proposed[key] = self._propose_stream(entity, stream, by_stream[key], wanted, filled, looker)
         return proposed
+
+    def _weigh(self, answers: Sequence[Answer], ask_model: AskModel) -> list[Answer]:
+        from resources.mapper_llm import open_recall, weigh_unsure
+
+        recall = None
+        if self.embedder is not None:
+            scope = partial(self.db.tenant, self.tenant_id)
+            recall = open_recall(scope, self.ontology, self.tenant_id, self.embedder)
+        auto = self.settings.auto_apply_confidence
+        return weigh_unsure(self.ontology, self.tenant_id, answers, ask_model, auto, recall)
 
     def _propose_stream(
         self,

@@ -184,10 +184,17 @@ def find_neighbours(
 
     ``conn`` is in the tenant's scope; ``vector``: the name's embedding.
     """
+    decided = find_decided(conn, tenant_id, entity, vector, most)
+    return decided + find_nearest(conn, [GLOBAL_TENANT], entity, vector, most, ontology=True)
+
+
+def find_decided(
+    conn: Connection, tenant_id: str, entity: str, vector: Vectors, most: int = NEIGHBOURS
+) -> list[Neighbour]:
+    """The decided mappings nearest to a name, of the tenant and, while it has few, of everybody."""
     owners = list_owners(conn, tenant_id)
     is_many = count_rows(conn, owners, entity) > EXACT_ROWS
-    decided = find_nearest(conn, owners, entity, vector, most, is_many=is_many)
-    return decided + find_nearest(conn, [GLOBAL_TENANT], entity, vector, most, ontology=True)
+    return find_nearest(conn, owners, entity, vector, most, is_many=is_many)
 
 
 def find_nearest(
