@@ -195,7 +195,7 @@ def answer_hearing(
     memory = Memory(lambda: db.tenant(tenant), tenant, bench.embedder)
     bench.near = memory.read_near
     names = [
-        (one.entity, read_question(one, bench.ontology.entity(one.entity), bench.lexicon).text)
+        (one.entity, read_question(one, bench.ontology.entity(one.entity), bench.lexicon).decided_as)
         for one in questions
     ]
     answers = answerer.answer(questions, memory.read_same(names))
@@ -225,8 +225,7 @@ def decide(db: Database, ontology: Ontology, tenant: str, rows: Sequence[Row]) -
                 candidates=(),
             )
             remember_decision(conn, tenant, decided, STEWARD, _ACTOR, "truth")
-            if target is not None:
-                remember_words(conn, ontology, tenant, decided)
+            remember_words(conn, ontology, tenant, decided)
 
 
 def sum_place(at: int, heard: Sequence[Sequence[Row]], alone: Sequence[Sequence[Row]]) -> Place:

@@ -108,7 +108,9 @@ def reject(
         for one in fields:
             read_proposal(mesh.db, tenant, key, one)
         for one in fields:
-            reject_proposal(mesh.db, tenant, key, one, actor, reason, no_counterpart=no_counterpart)
+            reject_proposal(
+                mesh.db, mesh.ontology, tenant, key, one, actor, reason, no_counterpart=no_counterpart
+            )
     if as_json:
         print_json({"rejected": fields, "no_counterpart": no_counterpart})
     else:

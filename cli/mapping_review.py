@@ -166,8 +166,8 @@ def _reject(session: Session, review: StreamReview) -> None:
 
     for name in review.rejected:
         reject_proposal(
-            session.mesh.db, session.tenant, review.key, name, session.actor, session.reason,
-            no_counterpart=True,
+            session.mesh.db, session.mesh.ontology, session.tenant, review.key, name, session.actor,
+            session.reason, no_counterpart=True,
         )  # fmt: skip
     session.rejected += len(review.rejected)
 

@@ -88,7 +88,6 @@ def approve_fields(
             if not one.parts:  # a name that joins others says nothing of the next field called so
                 remember_decision(conn, tenant_id, one, STEWARD, actor, reason)
                 remember_words(conn, ontology, tenant_id, one)
-            remember_words(conn, ontology, tenant_id, one)
             before = {"target": known[one.field].target, "confidence": known[one.field].confidence}
             after = {"target": one.target, "reason": reason, "set": made.number}
             subject = f"{join_name(*key)}.{one.field}"

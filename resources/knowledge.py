@@ -28,7 +28,7 @@ from resources.tables import mapping_embeddings as vectors
 from resources.tables import mapping_sets as sets
 from resources.tables import shared_knowledge as table
 
-FORMAT = 1
+FORMAT = 2
 """Another number makes everybody's entries anew."""
 MAX_ALIASES = 2
 _Row = dict[str, object]
@@ -100,7 +100,7 @@ def _describe_baselines(conn: Connection, ontology: Ontology) -> Iterator[_Row]:
             continue
         for path, target in _list_sources(held):
             question = Question(held.connector, held.stream, path, held.entity)
-            words = read_question(question, ontology.entity(held.entity), lexicon).text
+            words = read_question(question, ontology.entity(held.entity), lexicon).decided_as
             row = _write_row(held.connector, held.stream, path, held.entity, target, BASELINE)
             yield row | {"words": words, "text": words}
 

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from core.mapper.answer import MAX_RANKS, Answer, Candidate, Method
-from core.mapper.decision import settle_confidence
+from core.mapper.decision import NO_COUNTERPART, settle_confidence
 from core.mapper.evidence import FEATURES
 from core.mapper.model import Logistic, MapperModel, Stages
 from core.mapper.question import Question
 from core.mapper.voting import Votes
 from core.ontology import Ontology
 from resources.embeddings import Embedder
+from resources.mapper_doubts import find_doubts
 from resources.mapper_facts import FactBench, Facts
-from resources.mapper_features import TIME_ENDS, Matrix
+from resources.mapper_features import Matrix
 from resources.mapper_scoring import (
     Bench,
     Measured,
@@ -30,8 +31,7 @@ from resources.mapper_scoring import (
     trust_each,
 )
 
-_TWIN = FEATURES.index("context_twin")
-_CLOCKLESS = FEATURES.index("time_only_name")
+_OPPOSITE = FEATURES.index("opposite")
 _NAMED = [FEATURES.index(name) for name in ("exact_last", "exact_full", "exact_bare_last", "exact_bare")]
 
 
@@ -94,7 +94,7 @@ class Answerer:
 
     def _hear_near(self, asked: Sequence[Measured], facts: list[Facts], votes: Votes) -> list[Facts]:
         """The facts with the votes of names that are nearly the same, now that there are embeddings."""
-        names = {(one.question.entity, one.reading.text) for one in asked}
+        names = {(one.question.entity, one.reading.decided_as) for one in asked}
         near = self.bench.near(names) if self.bench.near is not None else {}
         if not near:
             return facts
@@ -147,13 +147,15 @@ def build_answers(
     words, settled = words or stages, settled or [False] * len(measured)
     sure = trust_each(rows, stages, words, settled)
     used = [words if done else stages for done in settled]
-    evidence = explain_tops(measured, [order[0] for order in orders], used)
+    tops = [order[0] for order in orders]
+    evidence = explain_tops(measured, tops, used)
+    doubts = find_doubts(judge.bench, measured, judge.known, tops, sure)
     found: list[Answer] = []
     for at, (one, held, order) in enumerate(zip(measured, probabilities, orders, strict=True)):
-        top, facts = order[0], judge.known[at]
-        reasons, doubt = judge.bench.explain(one, facts, top)
-        doubt = find_doubt(one, top) or doubt
+        top, facts, doubt = tops[at], judge.known[at], doubts[at]
+        reasons, _ = judge.bench.explain(one, facts, top)
         first = settle_confidence(float(sure[at]), caution, needs_person=bool(doubt) or not embedded)
+        first = min(first, NO_COUNTERPART) if facts.refused else first
         ranked = [(top, first), *((index, min(first, float(held[index]))) for index in order[1:MAX_RANKS])]
         found.append(
             Answer(
@@ -162,24 +164,10 @@ def build_answers(
                 _find_method(one, top, embedded=embedded and not settled[at]),
                 evidence[at] | facts.contributions(top, judge.weights),
                 (*reasons, doubt) if doubt else reasons,
+                opposite_of=one.fields[top] if one.values[top, _OPPOSITE] else None,
             )
         )
     return found
-
-
-def find_doubt(one: Measured, top: int) -> str | None:
-    """Why a person has to look at the best field, however probable it is."""
-    names, values = one.reading, one.values[top]
-    field = one.fields[top]
-    if values[_TWIN]:
-        return "another field differs in its context only, and the name does not say which"
-    if field == "id" and names.stripped == "alike":
-        return "the key may be that of another thing than the record"
-    if values[_CLOCKLESS] and names.last[-1] in TIME_ENDS and not one.textual[top]:
-        return "the name says a point in time, the field is none"
-    if names.last[-1] == "id" and not one.textual[top]:
-        return "the name says a key, the field is none"
-    return None
 
 
 def _fall(ranked: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:

@@ -151,7 +151,7 @@ def _answer(
     taken = {key: ranked[0] for key, ranked in guesses.items()}
     asked = take_for(questions, taken)
     names = [
-        (one.entity, read_question(one, bench.ontology.entity(one.entity), bench.lexicon).text)
+        (one.entity, read_question(one, bench.ontology.entity(one.entity), bench.lexicon).decided_as)
         for one in asked
     ]
     answers = answerer.answer(asked, memory.read_same(names))

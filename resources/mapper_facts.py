@@ -17,7 +17,15 @@ from core.mapper.evidence import FACTS, TOLD, VOTED
 from core.mapper.fitting import Fit, Trait, judge_fit, judge_type, read_trait
 from core.mapper.model import Logistic
 from core.mapper.question import Question, Reading
-from core.mapper.voting import MOST, Votes, are_split, count_voices, judge_voices, say_voices
+from core.mapper.voting import (
+    MOST,
+    Votes,
+    are_refusals,
+    are_split,
+    count_voices,
+    judge_voices,
+    say_voices,
+)
 from core.ontology import Entity
 from resources.mapper_features import BASE, Matrix
 from resources.mapper_scoring import Bench, Measured
@@ -33,11 +41,15 @@ _OTHERS = [at for name, at in _AT.items() if name not in VOTED]
 
 @dataclass
 class Facts:
-    """Of one question; ``values`` is None where nothing is known. ``voices``: decisions by target."""
+    """Of one question; ``values`` is None where nothing is known. ``voices``: decisions by target.
+
+    ``split``: the name was decided in two ways; ``refused``: as one without counterpart.
+    """
 
     values: Matrix | None = None
-    voices: Mapping[str, float] | None = None
+    voices: Mapping[str | None, float] | None = None
     split: bool = False
+    refused: bool = False
 
     def add_to(self, logits: Matrix, weights: Logistic) -> Matrix:
         """Stage one's logits with what is known beside the name."""
@@ -95,6 +107,7 @@ class FactBench:
         told = say_voices(facts.voices, one.fields[top]) if facts.voices else None
         reasons = (*fit.reasons, told) if told else fit.reasons
         doubt = "the same name was decided in two ways" if facts.split else fit.doubt
+        doubt = "people said of this name that it has no counterpart" if facts.refused else doubt
         return tuple(one for one in reasons if one != doubt), doubt
 
     def add_told(self, measured: Sequence[Measured], facts: Sequence[Facts]) -> None:
@@ -120,9 +133,10 @@ class FactBench:
             facts.values = by_type.copy()
         if question.profile is not None:
             self._add_values(one, facts)
-        heard = votes.get((question.entity, one.reading.text), ()) if votes else ()
+        heard = votes.get((question.entity, one.reading.decided_as), ()) if votes else ()
         if heard:
             facts.voices, facts.split = count_voices(heard), are_split(heard)
+            facts.refused = are_refusals(heard)
             columns = [judge_voices(facts.voices, name) for name in one.fields]
             _start(facts, len(one.fields))[:, _VOTED] = columns
         return facts

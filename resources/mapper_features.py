@@ -55,6 +55,7 @@ class EntityScorer:
         self.columns = {concept: at for at, concept in enumerate(concepts)}
         self.starts = np.array(forms.starts)
         self.squashed = [form.squashed for form in forms.forms]
+        self.negated = [at for at, form in enumerate(forms.forms) if form.negated]
         self.incidence, self.form_weights = self._incidence([form.words for form in forms.forms])
         self.fields = _describe_fields(forms.fields, lexicon)
 
@@ -122,8 +123,8 @@ class EntityScorer:
     def _measure_words(self, readings: Sequence[Reading]) -> dict[str, Matrix]:
         full, full_weights = self._incidence([reading.bare for reading in readings])
         last, last_weights = self._incidence([reading.bare_last for reading in readings])
-        best = self._best_overlap(full, full_weights)
-        best_last = self._best_overlap(last, last_weights)
+        best = self._best_overlap(full, full_weights, readings)
+        best_last = self._best_overlap(last, last_weights, readings)
         named = np.round(full @ self.incidence[self.starts].T, DIGITS)
         known = np.square(full).sum(1)
         rarest = self._rarest_left(full)
@@ -143,7 +144,9 @@ class EntityScorer:
             "leftover_last": (1 - best_last[1]) * last_weights[:, None],
         }
 
-    def _best_overlap(self, names: Matrix, weights: Matrix) -> tuple[Matrix, Matrix, Matrix, Matrix]:
+    def _best_overlap(
+        self, names: Matrix, weights: Matrix, readings: Sequence[Reading]
+    ) -> tuple[Matrix, Matrix, Matrix, Matrix]:
         """Per (name, field) of its best form: harmonic mean, share explained, share covered, form's rest."""
         shared = np.round(names @ self.incidence.T, DIGITS)  # else rounding splits what is equal
         explained = shared / np.maximum(weights, BASE)[:, None]
@@ -151,6 +154,7 @@ class EntityScorer:
         both = explained + covered
         harmonic = np.divide(2 * explained * covered, both, out=np.zeros_like(both), where=both > 0)
         harmonic = np.round(harmonic, DIGITS)
+        self._leave_opposites(harmonic, readings)
         best = np.maximum.reduceat(harmonic, self.starts, axis=1)
         sizes = np.diff(np.append(self.starts, harmonic.shape[1]))
         is_best = (harmonic >= np.repeat(best, sizes, axis=1)) & (harmonic > 0)
@@ -161,6 +165,12 @@ class EntityScorer:
             return picked
 
         return best, of_best(explained), of_best(covered), of_best(rest)
+
+    def _leave_opposites(self, likeness: Matrix, readings: Sequence[Reading]) -> None:
+        """What is like an opposite is not like the field, unless it is spelt exactly so; in place."""
+        for column in self.negated:
+            words = self.forms.forms[column].words
+            likeness[[words not in one.keys for one in readings], column] = 0
 
     def _rarest_left(self, full: Matrix) -> Matrix:
         """The heaviest known concept of the name that no form of the field has."""
@@ -182,6 +192,7 @@ class EntityScorer:
             ("edit_ratio", fuzz.ratio, 100.0),
         ):
             alike = process.cdist(list(names), self.squashed, scorer=scorer, dtype=np.float32)
+            alike[:, self.negated] = np.where(alike[:, self.negated] >= scale, scale, 0)
             nearest = np.maximum.reduceat(alike, self.starts, axis=1) / scale
             found[name] = np.maximum(nearest[one], nearest[other])
         return found

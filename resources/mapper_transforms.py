@@ -98,7 +98,7 @@ def choose_transforms(
             answer.question,
             told[path].reading,
             canonical,
-            negated=answer.evidence.get("opposite", 0.0) != 0,
+            negated=target == answer.opposite_of,
             look=looks.get(path),
             around=around,
         )

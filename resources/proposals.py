@@ -126,6 +126,7 @@ def forget_pending(conn: Connection, tenant_id: str, key: StreamKey) -> None:
 
 def reject_proposal(
     db: Database,
+    ontology: Ontology,
     tenant_id: str,
     key: StreamKey,
     field: str,
@@ -134,12 +135,17 @@ def reject_proposal(
     *,
     no_counterpart: bool = False,
 ) -> None:
-    """Refuse a proposal; it is not made again. ``no_counterpart``: and the field has none at all."""
+    """Refuse a proposal; it is not made again.
+
+    ``no_counterpart``: the field has none, and others of its name are not proposed either.
+    """
     with db.tenant(tenant_id) as conn:
         found = _read(conn, tenant_id, key, field)
         close_proposal(conn, tenant_id, found, "rejected", actor, reason, None)
         if no_counterpart:
-            remember_decision(conn, tenant_id, replace(found, target=None), STEWARD, actor, reason)
+            refused = replace(found, target=None)
+            remember_decision(conn, tenant_id, refused, STEWARD, actor, reason)
+            remember_words(conn, ontology, tenant_id, refused)
         before = {"target": found.target, "confidence": found.confidence}
         after = {"reason": reason, "no_counterpart": no_counterpart}
         record(conn, actor, "proposal.rejected", f"{join_name(*key)}.{field}", before, after, tenant_id)
@@ -244,7 +250,7 @@ def remember_words(conn: Connection, ontology: Ontology, tenant_id: str, one: Pr
 
     question = Question(one.connector, one.stream, one.field, one.entity)
     reading = read_question(question, ontology.entity(one.entity), build_lexicon(ontology))
-    store_words(conn, tenant_id, one, reading.text)
+    store_words(conn, tenant_id, one, reading.decided_as)
 
 
 def _decided(tenant_id: str, key: StreamKey, field: str) -> tuple[Any, ...]:

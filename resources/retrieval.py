@@ -49,11 +49,14 @@ VotesOf = dict[Named, list[Vote]]
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A row near a name. ``voter``: who decided it, and for which connector; ``likeness`` is the cosine."""
+    """A row near a name. ``voter``: who decided it, and for which connector; ``likeness`` is the cosine.
+
+    ``target`` is None where it has no counterpart.
+    """
 
     entity: str
     words: str
-    target: str
+    target: str | None
     origin: str
     voter: str
     likeness: float
@@ -131,7 +134,7 @@ def read_votes(
 ) -> VotesOf:
     """Votes by (entity, words) of the questions; empty where nothing similar was decided."""
     memory = Memory(lambda: nullcontext(conn), tenant_id, embedder)
-    names = [(question.entity, reading.text) for question, reading in asked]
+    names = [(question.entity, reading.decided_as) for question, reading in asked]
     return join_votes(memory.read_same(names), memory.read_near(names))
 
 
@@ -143,7 +146,7 @@ def join_votes(one: VotesOf, other: VotesOf) -> VotesOf:
 class _Held:
     """All rows within a tenant's sight, in memory."""
 
-    def __init__(self, rows: Sequence[tuple[str, str, str, str, str, Vectors | None]]) -> None:
+    def __init__(self, rows: Sequence[tuple[str, str, str | None, str, str, Vectors | None]]) -> None:
         self.same: VotesOf = defaultdict(list)
         known: dict[str, list[tuple[str, Vote, Vectors]]] = defaultdict(list)
         for entity, words, target, _, voter, vector in rows:
@@ -290,7 +293,7 @@ def read_near(
 
 def _read_all(conn: Connection, owners: Sequence[str]) -> _Held:
     rows = [(*row[:5], _read_vector(row.embedding)) for row in conn.execute(_ALL, {"owners": list(owners)})]
-    return _Held(sorted(rows, key=lambda row: row[:5]))
+    return _Held(sorted(rows, key=lambda row: (*row[:2], row[2] or "", *row[3:5])))
 
 
 def _read_vector(given: str | None) -> Vectors | None:

@@ -506,7 +506,7 @@ mapping_embeddings = Table(
     Column("stream", Text, nullable=False),
     Column("field", Text, nullable=False),
     Column("entity", Text, nullable=False),
-    Column("target", Text, nullable=False),
+    Column("target", Text),  # null: no counterpart
     Column("words", Text, nullable=False),  # the field's name as words
     Column("origin", Text, nullable=False),
     Column("embedding", VECTOR(384)),  # null while there was no model

@@ -23,7 +23,8 @@ from core.mapper.question import Question
 from core.mapper.score import Row, build_reliability, score_answers
 from core.ontology import Ontology
 from resources.embeddings import Embedder
-from resources.mapper_answers import Judge, build_answers, find_doubt, settle_by_words
+from resources.mapper_answers import Judge, build_answers, settle_by_words
+from resources.mapper_doubts import find_doubts
 from resources.mapper_features import Matrix
 from resources.mapper_scoring import (
     build_trust_rows,
@@ -175,20 +176,21 @@ class Folded:
         """The caution, from each remaining vendor as answered without it."""
         if not self.embedded:
             return GRID[0]  # without embeddings nothing applies by itself
-        seen = []
+        seen: list[Seen] = []
+        strict: list[Seen] = []
         for vendor, by_part in self.held.items():
             if vendor not in without:
                 trust, words = self._fit_plain([*without, vendor])
-                seen.append(_join([self._see(by_part[name], trust, words) for name in NAMES]))
-        return choose_caution(seen)
+                parts = {name: self._see(by_part[name], trust, words) for name in NAMES}
+                seen.append(_join(list(parts.values())))
+                strict.append(parts["strict"])
+        return choose_caution(seen, strict)
 
     def _see(self, one: Held, trust: Logistic, words: Logistic) -> Seen:
         settled, _, rows, orders = settle(one, words)
         sure = trust_each(rows, Stages(trust, trust), Stages(words, words), settled)
-        doubts = [
-            find_doubt(asked, order[0]) or one.part.bench.explain(asked, facts, order[0])[1]
-            for asked, facts, order in zip(one.measured, one.part.facts, orders, strict=True)
-        ]
+        tops = [order[0] for order in orders]
+        doubts = find_doubts(one.part.bench, one.measured, one.part.facts, tops, sure)
         right = [
             asked.fields[order[0]] in self.labels[asked.question]
             for asked, order in zip(one.measured, orders, strict=True)

@@ -34,7 +34,7 @@ class Electorate:
         self._decided: dict[str, dict[Key, set[str]]] = defaultdict(lambda: defaultdict(set))
         for one in measured:
             if labels[one.question]:
-                key = (one.question.entity, one.reading.text)
+                key = (one.question.entity, one.reading.decided_as)
                 self._decided[one.question.system][key] |= labels[one.question]
         self.vendors = sorted({one.question.system for one in measured})
         self._near = _find_near({key for held in self._decided.values() for key in held}, embedder)
@@ -48,7 +48,7 @@ class Electorate:
     def vote(self, measured: Sequence[Measured], decided: Sequence[str]) -> dict[Key, list[Vote]]:
         """What the decided vendors say about the names; each vendor is a voter."""
         found: dict[Key, list[Vote]] = {}
-        for key in {(one.question.entity, one.reading.text) for one in measured}:
+        for key in {(one.question.entity, one.reading.decided_as) for one in measured}:
             names = [(key, 1.0), *self._near.get(key, ())]
             votes = [
                 Vote(target, likeness, vendor, name[1])

@@ -24,7 +24,8 @@ class Candidate:
 class Answer:
     """Candidates, best first. ``evidence``: what each column adds to the logit of the best candidate.
 
-    ``entity``: what the stream was taken for, where the question does not say.
+    ``entity``: what the stream was taken for, where the question does not say. ``opposite_of``: the
+    canonical field whose opposite the source is called.
     """
 
     question: Question
@@ -33,6 +34,7 @@ class Answer:
     evidence: Mapping[str, float] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     entity: str | None = None
+    opposite_of: str | None = None
 
     @property
     def best(self) -> Candidate | None:

@@ -14,6 +14,8 @@ REVIEW = 0.60
 """The bounds the confidence is made for; settings may put others."""
 BELOW_AUTO = 0.84
 """The most an answer may get that a person has to look at."""
+NO_COUNTERPART = 0.59
+"""The most an answer may get whose name people said has no counterpart: it is not proposed."""
 CAREFUL = 0.80
 """Where probabilities between ``AUTO`` and the model's caution begin."""
 

@@ -12,15 +12,18 @@ from core.ontology import CanonicalField, Entity
 
 NAME_WEIGHT = 1.0
 ALIAS_WEIGHT = 0.9
+OPPOSITE_WEIGHT = 0.8
+"""An opposite says as surely which field is meant; the discount is for turning its values round."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """One spelling of the field at ``index``."""
+    """One spelling of the field at ``index``; ``negated``: of its opposite, which counts when met exactly."""
 
     index: int
     words: Words
     weight: float
+    negated: bool = False
 
     @cached_property
     def squashed(self) -> str:
@@ -75,5 +78,8 @@ def build_forms(
         for words in dict.fromkeys(lexicon.words(alias) for alias in field.aliases):
             if words and (entity.name, words) not in without:
                 forms.append(Form(index, words, ALIAS_WEIGHT))
-        opposites |= {lexicon.words(name): index for name in field.opposites}
+        for words in dict.fromkeys(lexicon.words(name) for name in field.opposites):
+            if words and (entity.name, words) not in without:
+                forms.append(Form(index, words, OPPOSITE_WEIGHT, negated=True))
+                opposites[words] = index
     return EntityForms(entity, fields, tuple(forms), opposites)

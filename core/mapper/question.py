@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from core.mapper.profile import Profile
 
 Words = tuple[str, ...]
+_GENERIC = frozenset({("id",), ("name",), ("number",), ("code",), ("key",)})
+"""What is left of many names, whatever they are of."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,11 @@ class Reading:
     def text(self) -> str:
         """What is embedded."""
         return " ".join(self.bare)
+
+    @property
+    def decided_as(self) -> str:
+        """What decisions about the name are kept by: ``customer_id`` is not the ``id`` that is left of it."""
+        return " ".join(self.full if self.bare in _GENERIC else self.bare)
 
 
 @lru_cache(maxsize=20_000)
@@ -113,6 +120,12 @@ def _undress(part: str, lexicon: Lexicon) -> str:
         if part.lower().endswith(suffix) and len(part) > len(suffix):
             return part[: -len(suffix)]
     return part
+
+
+def read_own_words(question: Question, entity: Entity, lexicon: Lexicon) -> frozenset[str]:
+    """Words of system, stream and entity, whatever the entity is called."""
+    own = _name_words(lexicon, question.system, question.stream, question.entity)
+    return own | _name_words(lexicon, *entity.aliases)
 
 
 @lru_cache(maxsize=4_096)

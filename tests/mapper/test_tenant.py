@@ -11,10 +11,11 @@ from sqlalchemy import text
 from core.config_reader import read_config
 from core.connector import ConnectorSpec
 from core.errors import MappingRefused, UnknownName
+from core.mapper.decision import decide
 from core.mapper.lexicon import build_lexicon
 from core.mapper.proposal import APPLIED_REASON
 from core.mapper.question import Question, Reading, read_question
-from core.mapper.voting import Vote, are_split, count_voices, judge_voices
+from core.mapper.voting import Vote, are_refusals, are_split, count_voices, judge_voices
 from core.mapping import MappingSet
 from core.ontology import Ontology
 from core.schema import FieldSchema, TableSchema
@@ -22,6 +23,7 @@ from resources.approvals import Choice, approve_fields
 from resources.database import Database
 from resources.embeddings import Embedder
 from resources.mapper import MapperReport, map_tenant
+from resources.mapper_answers import Answerer
 from resources.proposals import (
     list_proposals,
     promote_decision,
@@ -132,8 +134,12 @@ def test_a_person_approves_changes_rejects(
         _approve(database, ontology, tenant, "other_thing", "eve", "x", "salutation")
     with pytest.raises(MappingRefused, match="decided otherwise"):
         _approve(database, ontology, tenant, "zodiac_blob", "bob", "x", "job_title")
-    reject_proposal(database, tenant, KEY, "mystery_no_7", "eve", "noise", no_counterpart=True)
+    reject_proposal(database, ontology, tenant, KEY, "mystery_no_7", "eve", "noise", no_counterpart=True)
     assert read_proposal(database, tenant, KEY, "mystery_no_7").status == "rejected"
+    with database.tenant(tenant) as conn:
+        asked = [(Question("crm", "others", "mysteryNo7", "contact"), _read("mysteryNo7", ontology))]
+        ((vote,),) = read_votes(conn, tenant, asked, None).values()
+    assert (vote.target, vote.voter) == (None, "eve/rolodex")
     assert run().asked == 0
     with pytest.raises(UnknownName):
         read_proposal(database, tenant, KEY, "nope")
@@ -235,4 +241,32 @@ def test_a_flood_of_votes_weighs_like_one() -> None:
     assert judge_voices(count_voices(flood), "phone") == (0.0, 1.0)
     many = [replace(one, voter=f"{n}/crm") for n in range(1_000)]
     assert judge_voices(count_voices(many), "email") == judge_voices({"email": 3.0}, "email")
-    assert are_split([one, replace(one, target="phone", voter="bob/crm")])
+
+
+def test_a_name_is_split_where_no_target_has_by_far_the_most_voices() -> None:
+    mail = [Vote("email", 1.0, f"{n}/crm", "mail") for n in range(3)]
+    phone, nothing = Vote("phone", 1.0, "bob/crm", "mail"), Vote(None, 1.0, "eve/crm", "mail")
+    assert not are_split(mail)
+    assert not are_split([*mail, phone])
+    assert are_split([*mail[:2], phone])
+    assert are_split([mail[0], nothing])
+    assert not are_split([mail[0], replace(phone, likeness=0.4)])
+    assert are_refusals([nothing])
+    assert not are_refusals([mail[0], nothing])
+    assert not are_refusals([replace(nothing, likeness=0.4)])
+
+
+def test_a_name_that_has_no_counterpart_is_not_proposed_again(answerer: Answerer) -> None:
+    question = Question("crm", "others", "JobTitle", "contact")
+    (before,) = answerer.answer([question])
+    vote = Vote(None, 1.0, "eve/rolodex", "job title")
+    (after,) = answerer.answer([question], {("contact", "job title"): [vote]})
+    assert decide(before.confidence) == "apply"
+    assert decide(after.confidence) == "unknown"
+    assert "people said of this name that it has no counterpart" in after.remarks
+
+
+def test_the_id_of_another_thing_does_not_vote_for_the_id(ontology: Ontology) -> None:
+    assert _read("contact_id", ontology).decided_as == "contact id"
+    assert _read("id", ontology).decided_as == "id"
+    assert _read("contactEmail", ontology).decided_as == _read("email", ontology).decided_as == "email"
