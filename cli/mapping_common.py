@@ -14,6 +14,7 @@ from core.names import GLOBAL_TENANT, join_name
 
 if TYPE_CHECKING:
     from core.mapping import FieldMapping, MappingSet
+    from resources.canonical_due import DueReplay
     from resources.mesh import Mesh
     from resources.set_changes import Change
 
@@ -125,6 +126,9 @@ def _replay_for(mesh: Mesh, tenant: str, keys: Sequence[StreamKey]) -> list[dict
         if (request.connector, request.stream) in keys:
             held = active_set(mesh.db, tenant, request.connector, request.stream)
             done.append(replay_one(mesh, tenant, request, held))
+    first = _take_first(mesh, tenant, keys)
+    taken = {(one.connector, one.stream) for one in first}
+    done = [one for one in done if (one.connector, one.stream) not in taken] + first
     entities = sorted({one.entity for one in done if one.outcome is not None and one.entity is not None})
     late: str | None = None
     if entities:
@@ -145,6 +149,35 @@ def _replay_for(mesh: Mesh, tenant: str, keys: Sequence[StreamKey]) -> list[dict
     ]
 
 
+def _take_first(mesh: Mesh, tenant: str, keys: Sequence[StreamKey]) -> list[DueReplay]:
+    """Loads that waited for their stream's first set: there is no history to replay, they go under it now."""
+    from resources.canonical import advance_canonical
+    from resources.canonical_due import DueReplay
+    from resources.canonical_replay import ReplayOutcome
+    from resources.loads import list_unconsumed
+    from resources.registry import active_sets
+
+    sets = active_sets(mesh.db, tenant)
+    loads = {(load.connector, load.stream) for load in list_unconsumed(mesh.db, tenant)}
+    waiting = sorted(loads & set(keys) & sets.keys())
+    if not waiting:
+        return []
+    entities = {sets[key].entity for key in waiting}
+    parts = (mesh.db, mesh.lake, mesh.settings, mesh.ontology, mesh.specs, tenant)
+    try:
+        report = advance_canonical(*parts, entities)
+    except MeshError as error:
+        return [DueReplay(*key, sets[key].entity, error=error) for key in waiting]
+    return [
+        DueReplay(
+            one.connector, one.stream, one.entity,
+            ReplayOutcome(one.set_number, one.loads, one.events, one.deleted, one.unchanged, one.refused),
+            one.error,
+        )
+        for one in report.streams
+    ]  # fmt: skip
+
+
 def show_replays(replays: Sequence[dict[str, Any]]) -> None:
     """Say what came of the replays."""
     for one in replays:
@@ -157,7 +190,7 @@ def show_replays(replays: Sequence[dict[str, Any]]) -> None:
             )
         if one["error"]:
             console.print(f"[yellow]{name}: not finished, the next sync goes on:[/] ", end="")
-            console.print(one["error"], markup=False, highlight=False)
+            say(one["error"])
 
 
 def show_change(change: Change, replays: Sequence[dict[str, Any]], *, as_json: bool) -> None:

@@ -15,6 +15,8 @@ from core.mapping_diff import describe_mapping
 from core.names import join_name
 
 if TYPE_CHECKING:
+    from core.mapper.proposal import Proposal
+    from core.mapping import MappingSet
     from resources.mesh import Mesh
 
 
@@ -54,7 +56,21 @@ def explain(
         how = f"{one.target} ← {describe_mapping(one)} (origin {one.origin})"
         say(f"{name_set(held).capitalize()} maps it: {how}")
     if proposal is not None:
+        if proposal.status in ("approved", "applied") and proposal.target not in {m.target for m in mapped}:
+            say(_say_gone(proposal, held))
         show_proposal(proposal, kind)
+
+
+def _say_gone(one: Proposal, held: MappingSet | None) -> str:
+    """That a decision does not hold, since a rollback, an edit or another field took its place."""
+    if held is None:
+        return f"It was {one.status}, but no mapping set holds."
+    filled = next((m for m in held.mappings if m.target == one.target), None)
+    by = "nothing" if filled is None else describe_mapping(filled)
+    return (
+        f"It was {one.status}, but {name_set(held)}, which holds, does not map it: "
+        f"{held.entity}.{one.target} ← {by}"
+    )
 
 
 def read_types(mesh: Mesh, tenant: str, key: tuple[str, str]) -> tuple[dict[str, str], dict[str, str]]:

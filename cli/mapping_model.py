@@ -14,6 +14,7 @@ import typer
 
 from cli import mapping_training
 from cli.output import Json, print_json, print_table, say
+from core.errors import FixInput
 
 if TYPE_CHECKING:
     from core.mapper.answer import Answer
@@ -43,6 +44,10 @@ def propose(fields: Fields, out: Out, lexical: Lexical = False, as_json: Json = 
     from core.ontology import load_ontology
     from resources.question_files import read_questions, write_proposals
 
+    if out.exists() and fields.exists() and out.samefile(fields):
+        raise FixInput(
+            "the answers would overwrite the questions", found=str(out), remedy="Name another --out"
+        )
     started = time.perf_counter()
     questions = read_questions(fields, load_ontology())
     answers, embedded = _answer(questions, lexical=lexical)

@@ -62,7 +62,7 @@ def _propose_for(tenant: str, connector: str | None, stream: str | None, *, as_j
 
     with open_mesh() as mesh:
         check_tenant(mesh, tenant)
-        _check_stream(mesh, connector, stream)
+        check_stream(mesh, connector, stream)
         report = run_mapper(mesh, tenant)
         low = mesh.settings.review_confidence
         changed = [(one.connector, one.stream) for one in report.sets]
@@ -92,9 +92,13 @@ def _propose_for(tenant: str, connector: str | None, stream: str | None, *, as_j
     say(f"{asked}; {told}" + (f": aos mapping review {tenant}" if pending else "."))
 
 
-def _check_stream(mesh: Mesh, connector: str | None, stream: str | None) -> None:
-    if connector is not None and stream is not None and stream not in find_spec(mesh, connector).streams:
-        raise UnknownName(f"{connector} has no stream {stream!r}")
+def check_stream(mesh: Mesh, connector: str | None, stream: str | None) -> None:
+    """Refuse a connector or stream that no config names; nothing to say about it would look like all done."""
+    if connector is None:
+        return
+    streams = find_spec(mesh, connector).streams
+    if stream is not None and stream not in streams:
+        raise UnknownName(f"{connector} has no stream {stream!r}", expected=f"one of {', '.join(streams)}")
 
 
 def run_mapper(mesh: Mesh, tenant: str) -> MapperReport:

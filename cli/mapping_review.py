@@ -17,7 +17,7 @@ from rich.markup import escape
 from cli.mapping_card import describe_proposal, show_proposal
 from cli.mapping_common import User, bring_into_effect, check_tenant, describe_set, name_set, show_replays
 from cli.mapping_explain import read_types
-from cli.output import Json, console, print_json, say
+from cli.output import Json, console, errors, print_json, say
 from cli.services import open_mesh
 from core.errors import FixInput, MappingRefused
 from core.names import join_name
@@ -72,10 +72,12 @@ def review(
     as_json: Json = False,
 ) -> None:
     """Go through the pending proposals; with --json and no bound, print them with their evidence."""
+    from cli.mapping_propose import check_stream
     from resources.proposals import list_proposals
 
     with open_mesh() as mesh:
         check_tenant(mesh, tenant)
+        check_stream(mesh, connector, stream)
         pending = list_proposals(mesh.db, tenant, connector, stream, status="pending")
         if as_json and accept_above is None:
             print_json([describe_proposal(one) for one in pending])
@@ -88,9 +90,13 @@ def review(
             low = mesh.settings.review_confidence
             session.unknown = sum(one.confidence < low for one in pending)
             pending = [one for one in pending if one.confidence >= low]
-        for key, group in groupby(pending, key=lambda one: one.key):
-            if not session.quitting:
-                _review_stream(session, key, list(group), accept_above)
+        try:
+            for key, group in groupby(pending, key=lambda one: one.key):
+                if not session.quitting:
+                    _review_stream(session, key, list(group), accept_above)
+        except (KeyboardInterrupt, typer.Abort):
+            _say_interrupted(session)
+            raise typer.Exit(130) from None
         touched = {one.key for one in pending} | session.changed
         session.replays = bring_into_effect(mesh, tenant, sorted(touched), session.actor)
     _finish(session, len(pending), as_json=as_json)
@@ -193,6 +199,12 @@ def _publish(session: Session, key: StreamKey, choices: Sequence[Choice]) -> Non
 
 def _say_published(key: StreamKey, held: MappingSet | None, made: MappingSet, count: int) -> None:
     say(f"{join_name(*key)}: {count} fields approved, {name_set(made)} holds (before: {name_set(held)}).")
+
+
+def _say_interrupted(session: Session) -> None:
+    count = sum(len(one["fields"]) for one in session.published)
+    told = f"{count} fields approved before are published, the next sync replays them; " if count else ""
+    errors.print(f"\nInterrupted: {told}nothing of the stream at hand was decided.", highlight=False)
 
 
 def _finish(session: Session, asked: int, *, as_json: bool) -> None:

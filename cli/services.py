@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
+from cli.output import errors
 from core.connector import ConnectorSpec
 from core.errors import UnknownName
 from resources.mesh import Mesh
@@ -17,7 +18,11 @@ from resources.settings import load_settings
 def open_mesh(**overrides: Any) -> Iterator[Mesh]:
     """The mesh of this installation, for one command; ``overrides`` are settings."""
     with closing(Mesh(load_settings(**overrides))) as mesh:
-        yield mesh
+        try:
+            yield mesh
+        except KeyboardInterrupt:  # typer turns it into an exit code without a word
+            errors.print("\nInterrupted.")
+            raise
 
 
 def find_spec(mesh: Mesh, connector: str) -> ConnectorSpec:

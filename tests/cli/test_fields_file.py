@@ -76,3 +76,12 @@ def test_rows_that_stand_twice_are_answered_once_and_alike(aos: Aos, tmp_path: P
             found.append(list(csv.DictReader(opened)))
     assert found[0] == found[1]
     assert found[0][0]["canonical_field"] == "first_name"
+
+
+def test_answers_never_overwrite_the_questions(aos: Aos, tmp_path: Path) -> None:
+    asked = tmp_path / "asked.csv"
+    asked.write_bytes(HEADER + b"\na,b,email,contact\n")
+    done = aos("mapping", "propose", "--fields", str(asked), "--out", str(asked))
+    assert done.code == 2
+    assert "overwrite" in done.err
+    assert asked.read_bytes().startswith(HEADER)
