@@ -10,7 +10,7 @@ from cli.mapping_common import User
 from cli.output import Json, first_line, print_json, say, show_records
 from cli.services import open_mesh
 from core.errors import FixInput
-from core.names import GLOBAL_TENANT
+from core.names import GLOBAL_TENANT, join_name
 
 if TYPE_CHECKING:
     from resources.breaker import BreakerState
@@ -85,6 +85,9 @@ def ledger(
          _money(one.cost_usd, as_json), one.latency_s, str(one.outcome), first_line(one.error_class, 40)]
         for one in calls
     ]  # fmt: skip
+    if not as_json:  # what fits 80 columns
+        columns = ["at", "stream", "in", "out", "usd", "s", "outcome", "why"]
+        rows = [[f"{row[0]:%m-%d %H:%M:%S}", join_name(row[2], row[3]), *row[4:]] for row in rows]
     show_records(f"Calls of {tenant}", columns, rows, as_json=as_json)
 
 

@@ -26,7 +26,7 @@ from cli import (
     syncing,
     tenants,
 )
-from cli.output import errors, print_json
+from cli.output import clean, errors, print_json
 from core.errors import MeshError
 
 app = typer.Typer(
@@ -82,9 +82,9 @@ def _report(error: MeshError, *, as_json: bool) -> int:
         )
     else:
         errors.print(f"[bold red]{type(error).__name__}[/]: ", end="")
-        errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        errors.print(clean(str(error)), markup=False, highlight=False, soft_wrap=True)
         for note in getattr(error, "__notes__", ()):
-            errors.print(note, markup=False, highlight=False, soft_wrap=True)
+            errors.print(clean(note), markup=False, highlight=False, soft_wrap=True)
     return error.exit_code
 
 

@@ -90,7 +90,21 @@ def list_(
         for one in found
     ]
     columns = ["connector", "stream", "owner", "number", "holds", "entity", "fields", "by", "at", "reason"]
-    show_records(f"Mapping sets of {tenant}", columns, rows, as_json=as_json)
+    title = f"Mapping sets of {tenant}"
+    if not as_json:  # what fits 80 columns; who and why is in `aos mapping history`
+        columns = ["stream", "set", "holds", "entity", "fields", "at"]
+        rows = [
+            [
+                join_name(one.connector, one.stream),
+                f"{'global ' if one.tenant_id == GLOBAL_TENANT else ''}{one.number}",
+                one.set_id in holding,
+                one.entity,
+                one.fields,
+                f"{one.created_at:%Y-%m-%d %H:%M}",
+            ]
+            for one in found
+        ]
+    show_records(title, columns, rows, as_json=as_json)
     if training:
         say(training, as_json=as_json)
 

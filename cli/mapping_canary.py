@@ -175,10 +175,14 @@ def _show(tenant: str, rows: list[dict[str, Any]], replays: list[dict[str, Any]]
     if as_json:
         print_json({"canaries": rows, "replays": replays})
         return
-    columns = ["connector", "stream", "active", "on_trial", "percent", "records_active", "records_on_trial"]
-    columns += ["refused_active", "refused_on_trial", "started_by"]
-    table = [[row[name] for name in columns] for row in rows]
-    show_records(f"Canaries of {tenant}", [name.replace("_", " ") for name in columns], table, as_json=False)
+    columns = ["stream", "set", "share", "records", "refused"]  # a line a side: ten columns fit no terminal
+    table = [
+        [join_name(row["connector"], row["stream"]), row[side], share, row[f"records_{side}"],
+         row[f"refused_{side}"]]
+        for row in rows
+        for side, share in (("active", "active"), ("on_trial", f"{row['percent']:g} % on trial"))
+    ]  # fmt: skip
+    show_records(f"Canaries of {tenant}", columns, table, as_json=False)
     for row in rows:
         if row["active_changed"]:
             name = join_name(row["connector"], row["stream"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from cli.output import console, plain
+from cli.output import console, plain, plain_name
 
 if TYPE_CHECKING:
     from core.mapper.proposal import Proposal
@@ -26,7 +26,7 @@ def show_proposal(one: Proposal, kind: str | None) -> None:
     """A proposal as a person reads it: field, values, verdict, doubt, evidence, runners-up."""
     from core.mapper.describe import describe_profile
 
-    console.print(f"[bold]{plain(one.field)}[/] [dim]{plain(kind or '')}[/]")
+    console.print(f"[bold]{plain_name(one.field)}[/] [dim]{plain(kind or '')}[/]")
     values = describe_profile(one.profile)
     if values:
         _line("values", " · ".join(values))

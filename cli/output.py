@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-console = Console()
-errors = Console(stderr=True)
+console = Console(emoji=False)
+errors = Console(stderr=True, emoji=False)
 
 NUMERIC = (int, float, Decimal, type(None))
 
@@ -37,6 +37,15 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     console.print(table)
+
+
+def print_down(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print rows one below the other, a line a column: for more columns than the terminal is wide."""
+    width = max(map(len, columns), default=0)
+    for number, row in enumerate(rows, start=1):
+        console.rule(f"row {number:,}")
+        for column, value in zip(columns, row, strict=True):
+            console.print(f"[dim]{plain_name(column):>{width}}[/]  {_cell(value)}", highlight=False)
 
 
 def show_records(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, as_json: bool) -> None:
@@ -64,7 +73,7 @@ def tell_apart(names: Sequence[str]) -> list[str]:
 def say(text: str, *, as_json: bool = False) -> None:
     """A sentence for people; silent where a program reads."""
     if not as_json:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(clean(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def _cell(value: Any) -> str:
@@ -85,8 +94,17 @@ def _cell(value: Any) -> str:
 
 def plain(text: str) -> str:
     """``text`` as rich shows it letter by letter: no markup, and nothing that would steer the terminal."""
-    kept = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
-    return escape(kept)
+    return escape(clean(text))
+
+
+def plain_name(text: str) -> str:
+    """As ``plain``, in one line: a name with line breaks could look like a line of ours."""
+    return plain(text.replace("\n", "\\n"))
+
+
+def clean(text: str) -> str:
+    """``text`` without anything that would steer the terminal: control characters as escapes."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def first_line(text: str | None, most: int = 120) -> str | None:

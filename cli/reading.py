@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.tree import Tree
 
-from cli.output import Json, console, print_json, print_table, say, tell_apart
+from cli.output import Json, console, print_down, print_json, print_table, say, tell_apart
 from cli.services import open_mesh
 
 if TYPE_CHECKING:
     from resources.quality import CheckResult
+
+_NARROWEST = 8
+"""Columns of the terminal below which a table's column cannot be read."""
 
 Tenant = Annotated[str, typer.Argument(metavar="TENANT")]
 
@@ -41,7 +44,10 @@ def query(
         names = tell_apart(result.columns)
         print_json([dict(zip(names, row, strict=True)) for row in result.rows])
         return
-    print_table("", result.columns, result.rows)
+    if len(result.columns) * _NARROWEST > console.width:
+        print_down(result.columns, result.rows)
+    else:
+        print_table("", result.columns, result.rows)
     more = " (more exist; raise --limit)" if result.truncated else ""
     say(f"{len(result.rows):,} rows{more} in {result.seconds:.2f} s")
 

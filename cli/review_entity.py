@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.output import console, plain
+from cli.output import console, plain, plain_name
 from cli.review_keys import read_key
 from core.errors import MeshError
 from core.names import join_name
@@ -53,7 +53,8 @@ class EntityReview:
 
     def _show(self, one: StreamEntity) -> None:
         fields = _list_fields(self.mesh, self.tenant, one.key)
-        console.print(f"[dim]fields[/]  {plain(', '.join(fields[:12]))}{' …' if len(fields) > 12 else ''}")
+        told = plain_name(", ".join(fields[:12]))
+        console.print(f"[dim]fields[/]  {told}{' …' if len(fields) > 12 else ''}")
         for number, (name, sure) in enumerate(one.candidates[:9], start=1):
             bar = "█" * round(sure * _BAR)
             console.print(f"  [bold]{number:>6}[/]  {plain(name):<32} {sure:.2f} [cyan]{bar}[/]")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cli.mapping_card import show_verdict, write_transform
-from cli.output import console, plain
+from cli.output import clean, console, plain
 from cli.review_stream import StreamReview, retarget
 from core.errors import MeshError
 
@@ -222,7 +222,9 @@ class Asker:
         for word, count in counts:
             known = before.get(word)
             shown = "" if known is None else known if isinstance(known, str) else json.dumps(known)
-            text = typer.prompt(f"  {word} ({count:,})", default=shown, show_default=bool(shown)).strip()
+            text = typer.prompt(
+                f"  {clean(word)} ({count:,})", default=shown, show_default=bool(shown)
+            ).strip()
             if text not in ("", "-"):
                 found[word] = text if target.type == "enum" else _read_value(text)
         return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.output import tell_apart
+from cli.output import clean, console, plain_name, print_down, say, tell_apart
 
 
 def test_repeated_columns_are_told_apart() -> None:
@@ -18,3 +18,17 @@ def test_every_column_keeps_a_name_of_its_own(names: list[str]) -> None:
     told = tell_apart(names)
     assert len(set(told)) == len(names)
     assert all(new == old or new.startswith(f"{old}_") for new, old in zip(told, names, strict=True))
+
+
+HOSTILE = "\x1b[2Jred\x07 \u202eliam :smile: [bold]b[/bold]\n> a"
+
+
+def test_a_strangers_text_steers_no_terminal() -> None:
+    with console.capture() as told:
+        say(HOSTILE)
+        print_down(["id", HOSTILE], [(1, HOSTILE)])
+    for sign in ("\x1b[2J", "\x07", "\u202e"):
+        assert sign not in told.get()
+    assert told.get().count(":smile: [bold]b[/bold]") == 3
+    assert "\n" not in plain_name(HOSTILE)
+    assert clean("Größe\nzwei") == "Größe\nzwei"
