@@ -26,6 +26,7 @@ def build_definitions(mesh: Mesh | None = None) -> dg.Definitions:
     import dcl_assets
     import sensors
     from core.config_reader import load_configs
+    from core.coverage import list_fillable
     from core.ontology import load_ontology
     from resources.asset_globs import accept_globs
     from resources.executor import build_threaded_executor
@@ -41,8 +42,7 @@ def build_definitions(mesh: Mesh | None = None) -> dg.Definitions:
     for error in configs.errors:
         dg.get_dagster_logger().warning("connector left out: %s", error)
     specs = sorted(configs.specs.values(), key=lambda spec: spec.connector)
-    named = {stream.entity for spec in specs for stream in spec.streams.values()}
-    entities = [entity for name, entity in sorted(ontology.entities.items()) if name in named]
+    entities = list_fillable(specs, ontology)
     return dg.Definitions.merge(
         aam_assets.build_defs(specs, entities),
         dcl_assets.build_defs(specs, entities, configs.errors),

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from core.connector import FlagDeletion, StreamSpec
+from core.connector import ConnectorSpec, FlagDeletion, StreamSpec
 from core.mapping import FieldMapping
 from core.names import Path, parse_path
+from core.ontology import Entity, Ontology
 from core.schema import TableSchema
 from core.transforms_sql import list_consumed
 
@@ -52,3 +53,9 @@ def _covers(consumed: Path, path: Path) -> bool:
 
 def _same(one: str | int, other: str | int) -> bool:
     return one == other or "*" in (one, other)
+
+
+def list_fillable(specs: Iterable[ConnectorSpec], ontology: Ontology) -> list[Entity]:
+    """The entities that streams may fill, by name: those declared, all where a stream declares none."""
+    named = {stream.entity for spec in specs for stream in spec.streams.values()}
+    return [one for name, one in sorted(ontology.entities.items()) if name in named or None in named]

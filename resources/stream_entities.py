@@ -19,6 +19,7 @@ from core.ontology import Ontology
 from resources.audit import record
 from resources.database import Database
 from resources.proposals import forget_pending
+from resources.registry import active_sets
 from resources.registry_changes import read_holding
 from resources.registry_rows import StreamKey, wait_turn
 from resources.tables import stream_entities as table
@@ -83,6 +84,15 @@ def list_entities(db: Database, tenant_id: str) -> list[StreamEntity]:
     """As ``read_entities``, in a transaction of its own."""
     with db.tenant(tenant_id) as conn:
         return list(read_entities(conn, tenant_id).values())
+
+
+def list_decided_entities(db: Database, tenant_id: str, connectors: Sequence[str]) -> set[str]:
+    """Entities that streams of the connectors fill by a set that holds, or because a person said so."""
+    held = {one.entity for one in active_sets(db, tenant_id, connectors).values()}
+    with db.tenant(tenant_id) as conn:
+        known = read_entities(conn, tenant_id)
+    asked = [one for one in known.values() if one.connector in set(connectors)]
+    return held | {one.entity for one in asked if one.entity is not None and one.status == CONFIRMED}
 
 
 def decide_entity(

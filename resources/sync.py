@@ -21,13 +21,13 @@ from dagster import (
 )
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
-from core.connector import ConnectorSpec
 from core.errors import LockBusy, UnknownName
 from core.names import DRIFT_CHECK, canonical_key, raw_key, view_key
 from resources.command_runs import ORIGIN_TAG, Progress, create_command_run, execute_command_run
 from resources.connections import Connection, list_connections
 from resources.mesh import Mesh
 from resources.partitions import add_partition
+from resources.stream_entities import list_decided_entities
 from resources.stuck_runs import GRACE_S, reap_dead_runs
 from resources.sync_result import SyncResult, read_result
 from resources.tenants import require_tenant
@@ -55,7 +55,7 @@ def run_sync(
     require_tenant(mesh.db, tenant_id)
     add_partition(instance, tenant_id)
     chosen = choose_connections(mesh, tenant_id, connectors)
-    selection = select_assets(mesh.specs[one.connector] for one in chosen)
+    selection = select_assets(mesh, tenant_id, [one.connector for one in chosen])
     selection &= job.asset_layer.selected_asset_keys
     with _alone(mesh, instance, tenant_id):
         started = time.monotonic()
@@ -99,14 +99,18 @@ def _require_config(mesh: Mesh, connector: str) -> None:
     raise UnknownName(f"no config of connector {connector!r}", remedy="`aos config validate` lists configs")
 
 
-def select_assets(specs: Iterable[ConnectorSpec]) -> set[AssetKey]:
-    """The connectors' raw streams, the entities they name, and what there is once a tenant."""
+def select_assets(mesh: Mesh, tenant_id: str, connectors: Sequence[str]) -> set[AssetKey]:
+    """The connectors' raw streams, the entities they fill, and what there is once a tenant.
+
+    An entity is filled by a stream whose config says so, whose mapping set says so, or where a person did.
+    """
     keys = {AssetKey(list(path)) for path in ONE_OF_A_KIND}
-    for spec in specs:
-        for name, stream in spec.streams.items():
-            keys.add(AssetKey(raw_key(spec.connector, name)))
-            if stream.entity is not None:
-                keys |= {AssetKey(canonical_key(stream.entity)), AssetKey(view_key(stream.entity))}
+    entities = list_decided_entities(mesh.db, tenant_id, connectors)
+    for spec in (mesh.specs[name] for name in connectors):
+        keys |= {AssetKey(raw_key(spec.connector, name)) for name in spec.streams}
+        entities |= {stream.entity for stream in spec.streams.values() if stream.entity is not None}
+    for entity in entities:
+        keys |= {AssetKey(canonical_key(entity)), AssetKey(view_key(entity))}
     return keys
 
 

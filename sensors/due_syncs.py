@@ -66,7 +66,7 @@ def _request(context: SensorEvaluationContext) -> Iterator[RunRequest]:
         run_key = name_request(chosen, now)
         if record_request(mesh.db, tenant_id, run_key, [one.connector for one in chosen]):
             add_partition(context.instance, tenant_id)
-            keys = select_assets(mesh.specs[one.connector] for one in chosen) & known
+            keys = select_assets(mesh, tenant_id, [one.connector for one in chosen]) & known
             yield _build_request(tenant_id, run_key, sorted(keys))
 
 
