@@ -20,6 +20,7 @@ from core.ontology import Ontology
 from resources.audit import record
 from resources.bulk import insert_rows, replace_on
 from resources.database import Database
+from resources.registry_changes import read_holding
 from resources.registry_rows import StreamKey
 from resources.tables import mapping_decisions as decisions
 from resources.tables import proposals as table
@@ -141,6 +142,15 @@ def reject_proposal(
     """
     with db.tenant(tenant_id) as conn:
         found = _read(conn, tenant_id, key, field)
+        held = read_holding(conn, tenant_id, key)
+        if held is not None and any(
+            one.target == found.target and found.source in one.sources for one in held.mappings
+        ):
+            raise MappingRefused(
+                f"{join_name(*key)}.{field} is in use",
+                found=f"{found.target}, by set {held.number}",
+                remedy=f"Take it out: aos mapping edit {tenant_id} {' '.join(key)} {found.target} --remove",
+            )
         close_proposal(conn, tenant_id, found, "rejected", actor, reason, None)
         if no_counterpart:
             refused = replace(found, target=None)

@@ -24,7 +24,10 @@ _ROLES = frozenset(
     {"creator", "author", "manager", "supervisor", "lead", "parent", "requester", "submitter", "reporter"}
     | {"organizer", "approver", "reviewer", "recruiter", "sender", "recipient", "company", "organization"}
     | {"group", "milestone", "workspace", "board", "space", "folder", "sprint", "epic", "campaign", "plan"}
-    | {"supplier", "payer", "payee", "card"}
+    | {"supplier", "payer", "payee", "card", "bank", "seller", "broker", "partner", "referrer"}
+    | {"boss", "assistant", "secretary", "spouse", "husband", "wife", "child", "dependent", "beneficiary"}
+    | {"emergency", "coupon", "voucher", "promotion", "shipment", "device", "browser", "session"}
+    | {"template", "integration"}
 )
 """Beside entities, who and what an object inside a record may be about."""
 _PARTS = frozenset({"line", "entry", "report", "resource", "note", "event", "tag", "comment", "activity"})

@@ -163,6 +163,14 @@ def test_overruling_moves_the_field(steward: Steward, place: tuple[str, str, str
     assert statuses(steward)["size"] == "approved"
 
 
+def test_what_is_in_use_is_not_rejected_but_taken_out(steward: Steward, place: tuple[str, str, str]) -> None:
+    steward.json("approve", *place, "web")
+    assert "edit" in str(steward.refused("reject", *place, "web"))
+    steward.json("edit", *place, "website", "--remove")
+    steward.json("reject", *place, "web", "--no-counterpart")
+    assert statuses(steward)["web"] == "rejected"
+
+
 def test_nothing_pending(steward: Steward) -> None:
     assert "Nothing waits for review" in steward.run("review", steward.tenant).output
     assert isinstance(steward.refused("explain", steward.tenant, *KEY, "xyz"), UnknownName)
