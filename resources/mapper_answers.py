@@ -152,8 +152,8 @@ def build_answers(
     doubts = find_doubts(judge.bench, measured, judge.known, tops, sure)
     found: list[Answer] = []
     for at, (one, held, order) in enumerate(zip(measured, probabilities, orders, strict=True)):
-        top, facts, doubt = tops[at], judge.known[at], doubts[at]
-        reasons, _ = judge.bench.explain(one, facts, top)
+        top, facts = tops[at], judge.known[at]
+        reasons, doubt = doubts[at]
         first = settle_confidence(float(sure[at]), caution, needs_person=bool(doubt) or not embedded)
         first = min(first, NO_COUNTERPART) if facts.refused else first
         ranked = [(top, first), *((index, min(first, float(held[index]))) for index in order[1:MAX_RANKS])]

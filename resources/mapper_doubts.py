@@ -45,15 +45,18 @@ def find_doubts(
     facts: Sequence[Facts],
     tops: Sequence[int],
     sure: Matrix,
-) -> list[str | None]:
-    """Per question why a person has to look at the best field, if so. ``sure``: its probability."""
+) -> list[tuple[tuple[str, ...], str | None]]:
+    """Per question sentences about the best field, and why a person has to look at it, if so.
+
+    ``sure``: its probability.
+    """
     beaten = find_beaten(measured, tops, sure)
-    return [
-        find_doubt(bench, one, top, likely=float(sure[at]) >= LIKELY)
-        or bench.explain(one, known, top)[1]
-        or beaten[at]
-        for at, (one, known, top) in enumerate(zip(measured, facts, tops, strict=True))
-    ]
+    found: list[tuple[tuple[str, ...], str | None]] = []
+    for at, (one, known, top) in enumerate(zip(measured, facts, tops, strict=True)):
+        reasons, doubt = bench.explain(one, known, top)
+        by_name = find_doubt(bench, one, top, likely=float(sure[at]) >= LIKELY)
+        found.append((reasons, by_name or doubt or beaten[at]))
+    return found
 
 
 def find_doubt(bench: FactBench, one: Measured, top: int, *, likely: bool = True) -> str | None:

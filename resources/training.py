@@ -196,7 +196,7 @@ class Folded:
             for asked, order in zip(one.measured, orders, strict=True)
         ]
         mapped = [bool(self.labels[asked.question]) for asked in one.measured]
-        alone = np.array([doubt is None for doubt in doubts], bool)
+        alone = np.array([doubt is None for _, doubt in doubts], bool)
         return Seen(np.where(alone, sure, 0.0), np.array(right, bool), np.array(mapped, bool))
 
 
