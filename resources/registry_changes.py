@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select, update
 
 from core.baseline import check_mappings
 from core.errors import UnknownName
@@ -33,6 +33,7 @@ from resources.registry_rows import (
 from resources.replays import request_replay
 from resources.tables import active_mapping_sets as active
 from resources.tables import mapping_sets as sets
+from resources.tables import proposals, stream_entities
 
 
 def publish_in(
@@ -66,6 +67,7 @@ def publish_in(
     insert_sets(conn, [made], actor, reason)
     if activate:
         point_at(conn, [made], actor)
+        _reopen(conn, tenant_id, key, held, made, actor)
         _ask_replay(conn, tenant_id, key, held, actor, f"mapping set {made.number} published")
     action = "mapping_set.published" if activate else "mapping_set.stored"
     write_audit(conn, actor, action, tenant_id, key, before, made, reason)
@@ -119,6 +121,7 @@ def activate_in(
     if before != number:
         held = read_holding(conn, tenant_id, key)
         point_at(conn, [chosen], actor)
+        _reopen(conn, tenant_id, key, held, chosen, actor)
         _ask_replay(conn, tenant_id, key, held, actor, f"mapping set {number} activated")
         write_audit(conn, actor, "mapping_set.activated", tenant_id, key, before, chosen, reason)
     return chosen
@@ -133,6 +136,26 @@ def follow_in(conn: Connection, tenant_id: str, key: StreamKey, actor: str, reas
         conn.execute(delete(active).where(*of_stream(active, tenant_id, *key)))
         _ask_replay(conn, tenant_id, key, held, actor, "the global mapping set holds again")
         write_audit(conn, actor, "mapping_set.override_ended", tenant_id, key, before, None, reason)
+
+
+def _reopen(
+    conn: Connection, tenant_id: str, key: StreamKey, held: MappingSet | None, made: MappingSet, actor: str
+) -> None:
+    """A stream that is another entity now: what was proposed and decided under the old one is asked anew."""
+    if held is None or held.entity == made.entity or tenant_id == GLOBAL_TENANT:
+        return
+    conn.execute(
+        update(proposals)
+        .where(*of_stream(proposals, tenant_id, *key), proposals.c.entity != made.entity)
+        .values(status="expired", decided_at=func.now())
+    )
+    facts = {"entity": made.entity, "status": "confirmed", "decided_by": actor, "decided_at": func.now()}
+    told = f"mapping set {made.number} says so"
+    conn.execute(
+        update(stream_entities)
+        .where(*of_stream(stream_entities, tenant_id, *key))
+        .values(**facts, reason=told)
+    )
 
 
 def read_holding(conn: Connection, tenant_id: str, key: StreamKey) -> MappingSet | None:

@@ -140,7 +140,8 @@ def _refuse_held(conn: Connection, tenant_id: str, key: StreamKey, entity: str |
             f"a mapping set of {join_name(*key)} fills {held.entity} already",
             where=f"tenant {tenant_id}",
             found=f"set {held.number}",
-            remedy="Publish a set for the other entity: aos mapping publish",
+            remedy="Publish a set whose file says the other entity (aos mapping export, edit, publish); "
+            "what was decided under the old one is asked anew",
         )
 
 

@@ -9,6 +9,7 @@ import pytest
 from core.config_reader import read_config
 from core.connector import ConnectorSpec
 from core.errors import MappingRefused, UnknownName
+from core.mapping import FieldMapping
 from core.ontology import Ontology
 from core.schema import FieldSchema, TableSchema
 from resources.audit import read_audit
@@ -17,7 +18,7 @@ from resources.database import Database
 from resources.embeddings import Embedder
 from resources.mapper import MapperReport, map_tenant
 from resources.proposals import list_proposals
-from resources.registry import active_set
+from resources.registry import active_set, publish_set
 from resources.schema_versions import record_schema
 from resources.settings import Settings
 from resources.stream_entities import decide_entity, list_entities
@@ -115,3 +116,23 @@ def test_nobody_decides_for_another_tenant_or_about_what_is_no_question(
         decide_entity(database, ontology, tenant, KEY, "contract", "eve", "x")
     assert list_entities(database, f"{tenant}-2") == []
     assert [one.status for one in list_entities(database, tenant)] == ["proposed"]
+
+
+def test_a_set_for_another_entity_asks_everything_anew(
+    run: Run, database: Database, tenant: str, ontology: Ontology
+) -> None:
+    run()
+    decide_entity(database, ontology, tenant, KEY, "contact", "eve", "people")
+    run()
+    mappings = [FieldMapping("id", ("id",))]
+    publish_set(database, tenant, *KEY, ontology.entity("employee"), mappings, "eve", "our own staff")
+    (known,) = list_entities(database, tenant)
+    assert (known.entity, known.status, known.decided_by) == ("employee", "confirmed", "eve")
+    assert {one.status for one in list_proposals(database, tenant)} == {"expired"}
+    assert run().applied >= 3
+    held = active_set(database, tenant, *KEY)
+    assert held is not None
+    assert held.entity == "employee"
+    assert {"id", "first_name", "last_name"} <= {one.target for one in held.mappings}
+    decided = [one for one in list_proposals(database, tenant) if one.status != "expired"]
+    assert {one.entity for one in decided} == {"employee"}
