@@ -111,8 +111,9 @@ def _hold_out(labels: Any, *, lexical: bool) -> tuple[dict[str, Any], bool]:
 def _rows(answer: Answer) -> list[tuple[str | int | float, ...]]:
     asked = answer.question
     key = (asked.system, asked.stream, asked.field, asked.entity)
+    taken = answer.entity or asked.entity
     return [
-        (*key, one.field, one.confidence, rank, answer.method)
+        (*key, one.field, one.confidence, rank, answer.method, taken)
         for rank, one in enumerate(answer.candidates, 1)
     ]
 

@@ -21,7 +21,7 @@ from core.ontology.model import suggest_near
 
 KEY = ("source_system", "source_entity", "source_field", "canonical_entity")
 OPTIONAL = ("type", "description", "profile")
-OUT = (*KEY, "canonical_field", "confidence", "rank", "method")
+OUT = (*KEY, "canonical_field", "confidence", "rank", "method", "entity")
 MAX_CELL = 10_000
 """Characters of one cell; more is no field name or description."""
 MAX_LINE = 1_000_000

@@ -85,3 +85,13 @@ def test_answers_never_overwrite_the_questions(aos: Aos, tmp_path: Path) -> None
     assert done.code == 2
     assert "overwrite" in done.err
     assert asked.read_bytes().startswith(HEADER)
+
+
+def test_an_entity_that_nobody_named_is_told(aos: Aos, tmp_path: Path) -> None:
+    asked, out = tmp_path / "asked.csv", tmp_path / "out.csv"
+    fields = b"".join(b"acme,invoices,%s,\n" % name for name in (b"invoice_number", b"due_date", b"currency"))
+    asked.write_bytes(HEADER + b"\n" + fields)
+    assert aos("mapping", "propose", "--fields", str(asked), "--out", str(out)).code == 0
+    with out.open(newline="") as opened:
+        rows = list(csv.DictReader(opened))
+    assert {(one["canonical_entity"], one["entity"]) for one in rows} == {("", "invoice")}
