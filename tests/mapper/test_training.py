@@ -14,7 +14,6 @@ from resources.question_files import read_labels
 from resources.training import describe_labels, train_model
 from resources.training_facts import add_facts
 
-
 SAME = 1e-5
 """Cosines are rounded to four digits; one that lies between two falls to either side, as torch's threads
 add up in another order, and moves weights of about 1 by some millionths."""
