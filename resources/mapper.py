@@ -177,7 +177,7 @@ class _Mapper:
             self.tenant_id,
             left,
             schemas,
-            self.lake,
+            looker,
             self.report.clock,
         )
         # Postgres stores one batch while the next one is answered

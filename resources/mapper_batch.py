@@ -25,8 +25,8 @@ from resources.embedding_cache import CachedEmbedder
 from resources.embeddings import Embedder
 from resources.entity_first import EntityFinder, EntityGuess, doubt_guesses, take_for
 from resources.knowledge import refresh_knowledge
-from resources.lake import Lake
 from resources.mapper_answers import Answerer
+from resources.mapper_transforms import Looker
 from resources.retrieval import Memory, embed_decisions
 
 StreamKey = tuple[str, str]
@@ -76,7 +76,7 @@ def answer_streams(
     tenant_id: str,
     streams: Sequence[StreamCoverage],
     schemas: Mapping[StreamKey, TableSchema],
-    lake: Lake | None = None,
+    looker: Looker | None = None,
     clock: Clock | None = None,
 ) -> Iterator[Batch]:
     """Answer every field of the streams, ``FIELDS`` at a time.
@@ -99,7 +99,7 @@ def answer_streams(
     finder = EntityFinder(answerer.bench)
     for part in _cut(streams):
         with clock("profile"):
-            profiles = {} if lake is None else _measure(db, lake, tenant_id, part)
+            profiles = {} if looker is None else _measure(looker, part)
         questions = build_questions(part, schemas, profiles)
         with clock("entity"):
             guesses = _guess(finder, questions)
@@ -158,18 +158,14 @@ def _answer(
     return doubt_guesses(answers, questions, taken)
 
 
-def _measure(
-    db: Database, lake: Lake, tenant_id: str, streams: Sequence[StreamCoverage]
-) -> dict[StreamKey, Mapping[str, Profile]]:
+def _measure(looker: Looker, streams: Sequence[StreamCoverage]) -> dict[StreamKey, Mapping[str, Profile]]:
     """Value profiles of the unmapped fields, from each stream's newest load."""
-    from resources.loads import list_loads
     from resources.profiles import measure_profiles
 
-    newest = {(one.connector, one.stream): one.load_id for one in reversed(list_loads(db, tenant_id))}
     found: dict[StreamKey, Mapping[str, Profile]] = {}
     for stream in streams:
         key = (stream.connector, stream.stream)
-        if key in newest:
-            files = lake.files(tenant_id, *key, newest[key])
+        files = looker.list_files(key)
+        if files:
             found[key] = measure_profiles(files, stream.unknown)
     return found

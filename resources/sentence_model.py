@@ -2,11 +2,13 @@
 
 Texts of equal length go together, so hardly anything is padded; batches go to one thread a core, each
 of which computes alone: short texts are too little work to split, and threads that wait for each other
-take turns badly on a busy machine. Twice the texts a second of the usual pipeline, and the same vectors.
+take turns badly on a busy machine. So a batch adds up in the same order wherever it is computed. Twice the
+texts a second of the usual pipeline, and the same vectors.
 """
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
@@ -27,8 +29,6 @@ MAX_TOKENS = 256
 BATCH = 128
 LONG, NEARLY = 12, 0.85
 """Tokens from which texts of nearly one length go together; what is filled up is masked."""
-_CROWD = 2 * BATCH
-"""Texts from which more than one thread is worth it."""
 
 
 class SentenceModel:
@@ -42,6 +42,7 @@ class SentenceModel:
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._model = _read_weights(folder)
         gc.freeze()  # what torch brought stays for good: no collection has to look through it again
+        atexit.register(gc.unfreeze)  # else the last collection misses what others want freed at the end
         self._threads = ThreadPoolExecutor(
             count_cores(),
             "embed",
@@ -54,8 +55,8 @@ class SentenceModel:
         tokens = [one.ids for one in self._tokenizer.encode_batch(texts)]
         found = np.zeros((len(texts), self._model.config.hidden_size), np.float32)
         batches = list(_cut(tokens))
-        run = map if len(texts) < _CROWD else self._threads.map
-        for members, vectors in zip(batches, run(self._encode, batches_of(tokens, batches)), strict=True):
+        encoded = self._threads.map(self._encode, batches_of(tokens, batches))
+        for members, vectors in zip(batches, encoded, strict=True):
             found[members] = vectors
         return found
 

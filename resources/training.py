@@ -270,6 +270,15 @@ def train_model(
     ``known``: questions with type, description and profile (``resources/training_facts.py``); without,
     what those weigh is the prior.
     """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):  # several threads add up in another order: another last digit
+        return _train(labels, ontology, embedder, known)
+
+
+def _train(
+    labels: Labels, ontology: Ontology, embedder: Embedder, known: Mapping[Question, Question] | None
+) -> MapperModel:
     dataset = measure_dataset(labels, ontology, embedder, known)
     stages: dict[str, Stages] = {}
     figures: dict[str, Any] = {}

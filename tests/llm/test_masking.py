@@ -114,14 +114,14 @@ def test_prompts_and_ledger_carry_no_canary(
     database: Database, tenant: str, build: Build, model: ScriptedModel
 ) -> None:
     said = " ; ".join(SECRETS)
-    fields_asked = [make_field(f"f{at} {secret}", description=said) for at, secret in enumerate(SECRETS)]
+    fields_asked = [make_field(f"sought{at} {secret}", description=said) for at, secret in enumerate(SECRETS)]
     build().ask(tenant, make_stream(*fields_asked))
     with database.tenant(tenant) as conn:
         ledger = str([tuple(row) for row in conn.execute(select(llm_calls))])
     sent = json.dumps(model.requests, ensure_ascii=False)
     words = {word for secret in SECRETS for word in secret.split() if len(word) > 5}
     assert [word for word in words if word in sent or word in ledger] == []
-    assert "f1" not in ledger
+    assert "sought" not in ledger
 
 
 @pytest.mark.parametrize(

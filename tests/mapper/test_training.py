@@ -14,10 +14,6 @@ from resources.question_files import read_labels
 from resources.training import describe_labels, train_model
 from resources.training_facts import add_facts
 
-SAME = 1e-5
-"""Cosines are rounded to four digits; one that lies between two falls to either side, as torch's threads
-add up in another order, and moves weights of about 1 by some millionths."""
-
 
 @pytest.mark.timeout(900)
 def test_training_makes_the_shipped_model(
@@ -30,7 +26,7 @@ def test_training_makes_the_shipped_model(
     known = add_facts(labels, catalogues, [shared_data / "rows" / "fivetran"])
     assert describe_labels(labels, known) == shipped.training
     made = train_model(labels, ontology, fresh, known)
-    np.testing.assert_allclose(made.facts.weights, shipped.facts.weights, rtol=0, atol=SAME)
+    np.testing.assert_allclose(made.facts.weights, shipped.facts.weights, rtol=0, atol=2e-6)
     assert made.caution == shipped.caution
     for mode in (True, False):
         for one, other in zip(
@@ -39,7 +35,7 @@ def test_training_makes_the_shipped_model(
             strict=True,
         ):
             assert one.names == other.names
-            np.testing.assert_allclose(one.weights, other.weights, rtol=0, atol=SAME)
+            np.testing.assert_allclose(one.weights, other.weights, rtol=0, atol=2e-6)
     _check_figures(made.figures)
 
 
