@@ -81,12 +81,16 @@ class Lake:
                 found.append(load_id)
         return order_load_ids(found)
 
-    def files(self, tenant_id: str, connector: str, stream: str, load_id: str) -> list[str]:
-        """The parquet files of a stream in a load, empty when it landed nothing."""
-        folder = self._folder(tenant_id, connector, stream)
-        start = f"{load_id}."
-        names = (path for path in self._list(folder) if posixpath.basename(path).startswith(start))
-        return sorted(self._readable(path) for path in names if path.endswith(".parquet"))
+    def files(self, tenant_id: str, connector: str, stream: str, *load_ids: str) -> list[str]:
+        """The parquet files of a stream, load after load as asked; none of loads that landed nothing."""
+        there = sorted(self._list(self._folder(tenant_id, connector, stream)))
+        names = [(posixpath.basename(path), path) for path in there if path.endswith(".parquet")]
+        return [
+            self._readable(path)
+            for load_id in load_ids
+            for name, path in names
+            if name.startswith(f"{load_id}.")
+        ]
 
     def manifest(self, tenant_id: str, connector: str, load_id: str) -> list[ManifestRow]:
         """What each stream did in a load, by stream."""

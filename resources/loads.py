@@ -71,6 +71,19 @@ def list_unconsumed(
     return _read_loads(db, tenant_id, connector, stream, unconsumed=True)
 
 
+def list_newest(db: Database, tenant_id: str, connector: str, stream: str, limit: int) -> list[Load]:
+    """Loads of a stream that landed something, newest first, at most ``limit``."""
+    query = select(*_LOAD_COLUMNS).where(
+        loads.c.tenant_id == tenant_id,
+        loads.c.connector == connector,
+        loads.c.stream == stream,
+        loads.c.landed > 0,
+    )
+    newest = query.order_by(sql_cast(loads.c.load_id, Numeric).desc()).limit(limit)
+    with db.tenant(tenant_id) as conn:
+        return [Load(**row) for row in conn.execute(newest).mappings()]
+
+
 def _read_loads(
     db: Database, tenant_id: str, connector: str | None, stream: str | None, *, unconsumed: bool
 ) -> list[Load]:

@@ -14,13 +14,14 @@ from core.load_columns import LoadColumns
 from core.mapper.look import COUNTS, EXACT_LENGTH, FORMATS, ISO, MAX_CATEGORIES, MAX_TOKEN, Look
 from core.names import parse_path, quote_literal
 from core.typed_sql import trim
+from resources.samples import open_sample
 
 if TYPE_CHECKING:
     import duckdb
 
 Wanted = Literal["time", "amount", "category", "name"]
 ROWS = 2_000
-"""Rows of the load that are looked at."""
+"""Records that are looked at."""
 GLANCE = 50
 _WORD = re.compile(rf"[^\W\d_][\w ./&+'-]{{0,{MAX_TOKEN - 1}}}|[0-9]{{1,2}}")
 _PERIOD = "BETWEEN TIMESTAMP '1900-01-01' AND TIMESTAMP '2100-12-31'"
@@ -35,15 +36,13 @@ def measure_looks(files: Sequence[str], wanted: Mapping[str, Wanted]) -> dict[st
 
     if not files or not wanted:
         return {}
-    names = ", ".join(quote_literal(file) for file in files)
-    source = f"read_parquet([{names}], union_by_name = true, hive_partitioning = false)"
     with duckdb.connect() as db:
-        columns = [str(row[0]) for row in db.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
+        columns = open_sample(db, files, ROWS)
         readable = {path: kind for path, kind in wanted.items() if parse_path(path)[0] in columns}
         if not readable:
             return {}
         texts = {path: f"v{number}" for number, path in enumerate(readable)}
-        _load_values(db, source, columns, texts)
+        _load_values(db, columns, texts)
         return {path: _MEASURES[kind](db, texts[path]) for path, kind in readable.items()}
 
 
@@ -54,13 +53,11 @@ def count_categories(files: Sequence[str], path: str) -> list[tuple[str, int]] |
     """
     import duckdb
 
-    names = ", ".join(quote_literal(file) for file in files)
-    source = f"read_parquet([{names}], union_by_name = true, hive_partitioning = false)"
     with duckdb.connect() as db:
-        columns = [str(row[0]) for row in db.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
-        if not files or parse_path(path)[0] not in columns:
+        columns = open_sample(db, files, ROWS)
+        if parse_path(path)[0] not in columns:
             return None
-        _load_values(db, source, columns, {path: "v0"})
+        _load_values(db, columns, {path: "v0"})
         look = _look_at_category(db, "v0")
         if look.categories is None:
             return None
@@ -69,16 +66,14 @@ def count_categories(files: Sequence[str], path: str) -> list[tuple[str, int]] |
         return [(str(text), int(n)) for text, n in db.execute(query).fetchall() if text in known]
 
 
-def _load_values(
-    db: duckdb.DuckDBPyConnection, source: str, columns: Sequence[str], texts: Mapping[str, str]
-) -> None:
+def _load_values(db: duckdb.DuckDBPyConnection, columns: Sequence[str], texts: Mapping[str, str]) -> None:
     """The trimmed texts of some paths as columns of the table ``looked``; blank is NULL."""
     load = LoadColumns(columns)
     reads = [f"nullif({trim(load.read(path))}, '') AS {name}" for path, name in texts.items()]
     own = ", ".join(load.select_columns())
     nested = ", ".join(["*", *load.select_nested()])
-    rows = f"SELECT {own} FROM {source} LIMIT {ROWS}"
-    db.execute(f"CREATE TEMP TABLE looked AS SELECT {', '.join(reads)} FROM (SELECT {nested} FROM ({rows}))")
+    rows = f"(SELECT {own} FROM sample)"
+    db.execute(f"CREATE TEMP TABLE looked AS SELECT {', '.join(reads)} FROM (SELECT {nested} FROM {rows})")
 
 
 def _look_at_time(db: duckdb.DuckDBPyConnection, text: str) -> Look:

@@ -5,7 +5,6 @@ Which transform follows is ``core/mapper/transforms.py``. Without a lake, names 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,14 +21,13 @@ from core.mapping import MappingSet
 from core.ontology import CanonicalField, Entity, Ontology
 from resources.database import Database
 from resources.lake import Lake
-from resources.loads import Load, list_loads
-from resources.looks import ROWS, Wanted, measure_looks
+from resources.loads import list_newest
+from resources.looks import Wanted, measure_looks
+from resources.samples import RECENT, choose_loads
 
 StreamKey = tuple[str, str]
 LEAST = 0.05
 """Below, an answer names no target."""
-LOADS = 10
-"""The most loads of a stream that are looked at: a delta alone is a handful of rows."""
 _FEW, _ENOUGH = 0.3, 10
 """Share of different values from which a text is no category; values that have to be seen."""
 
@@ -48,24 +46,13 @@ class Looker:
 
     def __init__(self, db: Database, lake: Lake | None, tenant_id: str) -> None:
         self._db, self._lake, self._tenant_id = db, lake, tenant_id
-        self._loads: dict[StreamKey, list[Load]] | None = None
 
     def list_files(self, key: StreamKey) -> list[str]:
-        """Files of the newest loads, newest first, until they hold ``ROWS``; none where nothing landed."""
+        """Files of the stream's newest loads, newest first; none where nothing landed."""
         if self._lake is None:
             return []
-        if self._loads is None:
-            self._loads = defaultdict(list)
-            for one in reversed(list_loads(self._db, self._tenant_id)):
-                self._loads[one.connector, one.stream].append(one)
-        found: list[str] = []
-        rows = 0
-        for one in self._loads.get(key, [])[:LOADS]:
-            if rows >= ROWS:
-                break
-            found += self._lake.files(self._tenant_id, *key, one.load_id)
-            rows += one.landed
-        return found
+        loads = choose_loads(list_newest(self._db, self._tenant_id, *key, RECENT))
+        return self._lake.files(self._tenant_id, *key, *(one.load_id for one in loads)) if loads else []
 
     def look(self, key: StreamKey, wanted: Mapping[str, Wanted]) -> dict[str, Look]:
         """Looks by field path."""

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from core.mapper.profile import Profile
 from core.names import Path, format_path, parse_path, quote_identifier, quote_literal
+from resources.samples import ROWS, open_sample
 
-ROWS = 5_000
-"""Rows of the load that are looked at."""
+if TYPE_CHECKING:
+    import duckdb
+
 BATCH = 50
 """Fields of one query."""
 _DAY = (
@@ -58,42 +61,42 @@ _MEASURES = ", ".join(
 
 
 def measure_profiles(files: Sequence[str], paths: Sequence[str]) -> Mapping[str, Profile]:
-    """Profiles of fields by path; those the load has no column for are absent."""
-    if not files or not paths:
+    """Profiles of fields by path; those the files have no column for are absent."""
+    import duckdb
+
+    if not paths:
         return {}
-    names = ", ".join(quote_literal(file) for file in files)
-    source = f"read_parquet([{names}], union_by_name = true, hive_partitioning = false)"
-    return _measure(source, paths)
+    with duckdb.connect() as db:
+        return _measure(db, paths, open_sample(db, files, ROWS))
 
 
 def measure_csv_profiles(file: str) -> Mapping[str, Profile]:
     """Profiles of all columns of one CSV file, by path."""
-    return _measure(f"read_csv({quote_literal(file)}, all_varchar = true, header = true)", None)
-
-
-def _measure(source: str, paths: Sequence[str] | None) -> Mapping[str, Profile]:
-    """Profiles of ``paths``, or of every column."""
     import duckdb
 
-    found: dict[str, Profile] = {}
     with duckdb.connect() as db:
-        columns = {row[0] for row in db.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
-        if paths is None:
-            paths = [format_path((str(name),)) for name in sorted(columns)]
-        known = [(path, parse_path(path)) for path in paths]
-        usable = [(path, parts) for path, parts in known if parts[0] in columns and "*" not in parts]
-        for start in range(0, len(usable), BATCH):
-            batch = usable[start : start + BATCH]
-            taken = {str(parts[0]) for _, parts in batch}
-            kept = ", ".join(quote_identifier(column) for column in sorted(taken))
-            values = ", ".join(_write_value(parts) for _, parts in batch)
-            # all fields below each other: a pattern is compiled once a query, not once a field
-            below = f"SELECT unnest([{values}]) AS value, unnest(range({len(batch)})) AS field"
-            rows = f"{below} FROM (SELECT {kept} FROM {source} LIMIT {ROWS})"
-            for at, *row in db.execute(f"SELECT field, {_MEASURES} FROM ({rows}) GROUP BY field").fetchall():
-                profile = _read(row)
-                if profile is not None:
-                    found[batch[int(at)][0]] = profile
+        rows = f"read_csv({quote_literal(file)}, all_varchar = true, header = true) LIMIT {ROWS}"
+        db.execute(f"CREATE TEMP VIEW sample AS SELECT * FROM {rows}")
+        columns = [str(row[0]) for row in db.execute("DESCRIBE sample").fetchall()]
+        return _measure(db, [format_path((name,)) for name in sorted(columns)], columns)
+
+
+def _measure(
+    db: duckdb.DuckDBPyConnection, paths: Sequence[str], columns: Sequence[str]
+) -> dict[str, Profile]:
+    """Profiles of what ``sample`` has of ``paths``."""
+    found: dict[str, Profile] = {}
+    known = [(path, parse_path(path)) for path in paths]
+    usable = [(path, parts) for path, parts in known if parts[0] in columns and "*" not in parts]
+    for start in range(0, len(usable), BATCH):
+        batch = usable[start : start + BATCH]
+        values = ", ".join(_write_value(parts) for _, parts in batch)
+        # all fields below each other: a pattern is compiled once a query, not once a field
+        below = f"SELECT unnest([{values}]) AS value, unnest(range({len(batch)})) AS field FROM sample"
+        for at, *row in db.execute(f"SELECT field, {_MEASURES} FROM ({below}) GROUP BY field").fetchall():
+            profile = _read(row)
+            if profile is not None:
+                found[batch[int(at)][0]] = profile
     return found
 
 
