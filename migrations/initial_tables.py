@@ -1,4 +1,4 @@
-"""The tables as the first revision makes them: frozen, while ``resources/tables.py`` goes on changing."""
+"""The tables as the first revision makes them: frozen, while ``resources/tables/`` goes on changing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Postgres: the one source of truth. Opening it, transactions in a tenant's scope.
 
-Which tables there are is ``tables.py``; how rows are guarded is ``rls.py``; locks are ``locks.py``; the
+Which tables there are is ``tables/``; how rows are guarded is ``rls.py``; locks are ``locks.py``; the
 server that runs when no other is given is ``embedded.py``.
 """
 
