@@ -119,7 +119,9 @@ def budget(tenant: Tenant = None, as_json: Json = False) -> None:
          one.prompt_tokens, one.completion_tokens]
         for one in found
     ]  # fmt: skip
-    show_records(f"Budget: ${limit:g} a tenant and month", columns, rows, as_json=as_json)
+    if not as_json:  # what fits 80 columns
+        columns = ["tenant", "month", "spent $", "held $", "left $", "calls", "answered", "in", "out"]
+    show_records(f"Budget: ${limit:g} a tenant and month; tokens in and out", columns, rows, as_json=as_json)
 
 
 @app.command("breaker")

@@ -153,6 +153,9 @@ def history(
         for one in chosen
     ]
     columns = ["at", "by", "action", "subject", "before", "after", "reason"]
+    if not as_json:  # what fits 80 columns
+        columns = ["at", "by", "action", "subject", "sets", "reason"]
+        rows = [[*row[:4], " → ".join(filter(None, row[4:6])) or None, row[6]] for row in rows]
     show_records(f"Mapping history of {tenant}", columns, rows, as_json=as_json)
 
 

@@ -26,7 +26,7 @@ def show_proposal(one: Proposal, kind: str | None) -> None:
     """A proposal as a person reads it: field, values, verdict, doubt, evidence, runners-up."""
     from core.mapper.describe import describe_profile
 
-    console.print(f"[bold]{plain_name(one.field)}[/] [dim]{plain(kind or '')}[/]")
+    console.print(f"[bold]{plain_name(one.field)}[/] [dim]{plain(kind or '')}[/]", highlight=False)
     values = describe_profile(one.profile)
     if values:
         _line("values", " · ".join(values))

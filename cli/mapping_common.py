@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import console, print_json, say
+from cli.output import console, number_of, print_json, say
 from core.errors import FixInput, MeshError, UnknownName
 from core.names import GLOBAL_TENANT, join_name
 
@@ -184,7 +184,8 @@ def show_replays(replays: Sequence[dict[str, Any]]) -> None:
         name, outcome = f"{one['tenant']}: {join_name(one['connector'], one['stream'])}", one["outcome"]
         if outcome:
             say(
-                f"{name}: {outcome['loads']:,} loads replayed, {outcome['upserts']:,} records changed, "
+                f"{name}: {number_of(outcome['loads'], 'load')} replayed, "
+                f"{number_of(outcome['upserts'], 'record')} changed, "
                 f"{outcome['unchanged']:,} unchanged, {outcome['deleted']:,} deleted, "
                 f"{outcome['refused']:,} refused"
             )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import mapping_training
-from cli.output import Json, print_json, print_table, say
+from cli.output import Json, number_of, print_json, print_table, say
 from core.errors import FixInput
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def register(app: typer.Typer) -> None:
 
 def propose(fields: Fields, out: Out, lexical: Lexical = False, as_json: Json = False) -> None:
     """Answer fields of any source: up to ten canonical fields each, with confidence."""
+    from core.mapper.decision import AUTO
     from core.ontology import load_ontology
     from resources.question_files import read_questions, write_proposals
 
@@ -58,8 +59,11 @@ def propose(fields: Fields, out: Out, lexical: Lexical = False, as_json: Json = 
     if as_json:
         print_json({"fields": len(answers), "methods": methods, "embedded": embedded, "seconds": seconds})
         return
-    sure = sum(answer.confidence >= 0.85 for answer in answers)
-    say(f"{len(answers):,} fields answered in {seconds:.1f} s, {sure:,} of them surely; written to {out}")
+    sure = sum(answer.confidence >= AUTO for answer in answers)
+    say(
+        f"{number_of(len(answers), 'field')} answered in {seconds:.1f} s, "
+        f"{sure:,} of them surely; written to {out}"
+    )
 
 
 def evaluate(

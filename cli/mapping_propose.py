@@ -10,7 +10,7 @@ import typer
 from cli import mapping_model
 from cli.mapping_card import describe_proposal
 from cli.mapping_common import bring_into_effect, check_tenant, show_replays
-from cli.output import Json, console, print_json, say, show_records
+from cli.output import Json, console, number_of, print_json, say, show_records
 from cli.services import find_spec, open_mesh
 from core.errors import FixInput, UnknownName
 from core.names import join_name
@@ -87,8 +87,12 @@ def _propose_for(tenant: str, connector: str | None, stream: str | None, *, as_j
     show_replays(replays)
     pending = [one.confidence for one in shown if one.status == "pending"]
     waiting = sum(sure >= low for sure in pending)
-    asked = f"{report.asked} fields asked, {report.applied} applied" if report.asked else "Nothing new to ask"
-    told = f"{waiting} wait for review, {len(pending) - waiting} are unknown"
+    asked = (
+        f"{number_of(report.asked, 'field')} asked, {report.applied:,} applied"
+        if report.asked
+        else "Nothing new to ask"
+    )
+    told = f"{waiting:,} for review, {len(pending) - waiting:,} unknown"
     say(f"{asked}; {told}" + (f": aos mapping review {tenant}" if pending else "."))
 
 

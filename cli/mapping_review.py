@@ -17,7 +17,7 @@ from rich.markup import escape
 from cli.mapping_card import describe_proposal, show_proposal
 from cli.mapping_common import User, bring_into_effect, check_tenant, describe_set, name_set, show_replays
 from cli.mapping_explain import read_types
-from cli.output import Json, console, errors, print_json, say
+from cli.output import Json, console, errors, number_of, print_json, say
 from cli.services import open_mesh
 from core.errors import FixInput, MappingRefused
 from core.names import join_name
@@ -197,13 +197,16 @@ def _publish(session: Session, key: StreamKey, choices: Sequence[Choice]) -> Non
         _say_published(key, held, made, len(choices))
 
 
-def _say_published(key: StreamKey, held: MappingSet | None, made: MappingSet, count: int) -> None:
-    say(f"{join_name(*key)}: {count} fields approved, {name_set(made)} holds (before: {name_set(held)}).")
+def _say_published(key: StreamKey, held: MappingSet | None, made: MappingSet, fields: int) -> None:
+    told = f"{join_name(*key)}: {number_of(fields, 'field')} approved"
+    say(f"{told}, {name_set(made)} holds (before: {name_set(held)}).")
 
 
 def _say_interrupted(session: Session) -> None:
-    count = sum(len(one["fields"]) for one in session.published)
-    told = f"{count} fields approved before are published, the next sync replays them; " if count else ""
+    fields = sum(len(one["fields"]) for one in session.published)
+    told = (
+        f"{number_of(fields, 'field')} approved before: published, the next sync replays; " if fields else ""
+    )
     errors.print(f"\nInterrupted: {told}nothing of the stream at hand was decided.", highlight=False)
 
 
@@ -224,4 +227,4 @@ def _finish(session: Session, asked: int, *, as_json: bool) -> None:
         else "Nothing waits for review."
     )
     if session.unknown:
-        say(f"{session.unknown} fields are unknown, and were not asked: add --unknown.")
+        say(f"{number_of(session.unknown, 'unknown field')} not asked: add --unknown.")

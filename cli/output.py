@@ -76,6 +76,11 @@ def say(text: str, *, as_json: bool = False) -> None:
         console.print(clean(text), markup=False, highlight=False, soft_wrap=True)
 
 
+def number_of(number: int, thing: str) -> str:
+    """A number with its thing: ``1 field``, ``2,000 fields``."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return "–"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.tree import Tree
 
-from cli.output import Json, console, print_down, print_json, print_table, say, tell_apart
+from cli.output import Json, console, number_of, print_down, print_json, print_table, say, tell_apart
 from cli.services import open_mesh
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def query(
     else:
         print_table("", result.columns, result.rows)
     more = " (more exist; raise --limit)" if result.truncated else ""
-    say(f"{len(result.rows):,} rows{more} in {result.seconds:.2f} s")
+    say(f"{number_of(len(result.rows), 'row')}{more} in {result.seconds:.2f} s")
 
 
 def lineage(

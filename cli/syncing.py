@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from cli.output import Json, console, errors, first_line, print_json, print_table, say, show_records
+from cli.output import (
+    Json,
+    console,
+    errors,
+    first_line,
+    number_of,
+    print_json,
+    print_table,
+    say,
+    show_records,
+)
 from cli.services import open_mesh
 
 if TYPE_CHECKING:
@@ -120,10 +130,10 @@ def show_sync(result: SyncResult) -> None:
     landed = result.total("landed")
     unknown = sum(stream.unknown for stream in result.streams)
     if news and unknown:
-        told = f"{unknown:,} fields have no mapping yet"
+        told = f"{number_of(unknown, 'field')} without a mapping"
         say(f"{told}: aos mapping review {result.tenant_id} (or propose, where nothing was asked yet)")
     say(
-        f"{landed:,} records landed in {result.seconds:.1f} s"
+        f"{number_of(landed, 'record')} landed in {result.seconds:.1f} s"
         if landed
         else f"Nothing new ({result.seconds:.1f} s)"
     )

@@ -54,12 +54,12 @@ def find_doubts(
     found: list[tuple[tuple[str, ...], str | None]] = []
     for at, (one, known, top) in enumerate(zip(measured, facts, tops, strict=True)):
         reasons, doubt = bench.explain(one, known, top)
-        by_name = find_doubt(bench, one, top, likely=float(sure[at]) >= LIKELY)
+        by_name = find_doubt(bench, one, top, known, likely=float(sure[at]) >= LIKELY)
         found.append((reasons, by_name or doubt or beaten[at]))
     return found
 
 
-def find_doubt(bench: FactBench, one: Measured, top: int, *, likely: bool = True) -> str | None:
+def find_doubt(bench: FactBench, one: Measured, top: int, known: Facts, *, likely: bool = True) -> str | None:
     """Why a person has to look at one field, for its name. What is not ``likely`` is asked anyway."""
     names, values = one.reading, one.values[top]
     if values[_AT["context_twin"]]:
@@ -70,10 +70,10 @@ def find_doubt(bench: FactBench, one: Measured, top: int, *, likely: bool = True
         return "the name says a point in time, the field is none"
     if names.last[-1] == "id" and not one.textual[top]:
         return "the name says a key, the field is none"
-    return _doubt_spelling(bench, one, top) if likely else None
+    return _doubt_spelling(bench, one, top, known) if likely else None
 
 
-def _doubt_spelling(bench: FactBench, one: Measured, top: int) -> str | None:
+def _doubt_spelling(bench: FactBench, one: Measured, top: int, known: Facts) -> str | None:
     values, ontology, lexicon = one.values[top], bench.bench.ontology, bench.bench.lexicon
     field = ontology.entity(one.question.entity).fields[one.fields[top]]
     if values[_WHOLE].max() <= 0:
@@ -82,7 +82,7 @@ def _doubt_spelling(bench: FactBench, one: Measured, top: int) -> str | None:
             return found
     if values[_EXACT].max() > 0:
         return None
-    if values[_AT["time_only_field"]]:
+    if values[_AT["time_only_field"]] and not known.agree(top):
         return "the field is a point in time, the name says none"
     return doubt_name(one.reading, field, lexicon)
 

@@ -34,8 +34,11 @@ MAX_TOLD = 200
 """Characters of a description that are read: its first sentence, cut there."""
 COSINE_OF_STRANGERS = 0.3
 """The cosine that a description and a field have that are not about the same."""
+AGREED = 0.75
+"""Trust in a column from which it is said: 30 values are enough."""
 _AT = {name: index for index, name in enumerate(FACTS)}
 _VOTED = [_AT[name] for name in VOTED]
+_AGREE = [_AT[name] for name in ("type_agrees", "values_agree")]
 _OTHERS = [at for name, at in _AT.items() if name not in VOTED]
 
 
@@ -66,6 +69,10 @@ class Facts:
             return None
         found: Matrix = self.values[:, _OTHERS] @ _read_weights(weights)[_OTHERS]
         return found
+
+    def agree(self, top: int) -> bool:
+        """Whether the source's type, or nearly all of enough values, are of the field's type."""
+        return self.values is not None and bool(self.values[top, _AGREE].max() >= AGREED)
 
     def contributions(self, top: int, weights: Logistic) -> dict[str, float]:
         """What each column adds to the logit of one field."""

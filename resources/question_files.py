@@ -26,6 +26,7 @@ MAX_CELL = 10_000
 """Characters of one cell; more is no field name or description."""
 MAX_LINE = 1_000_000
 """Characters of one line; more is no file of fields, and is not read into memory."""
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _NOT_TEXT = re.compile("[\udc80-\udcff]")
 
 
@@ -150,11 +151,15 @@ def _read_header(header: Sequence[str], name: str, needed: Sequence[str]) -> lis
     names = [cell.strip() for cell in header]
     for column in needed:
         if column not in names:
+            other = next((one for one in _OTHER_SEPARATORS if len(names) == 1 and one in names[0]), None)
             raise ConfigError(
                 f"column {column!r} is missing",
                 expected=", ".join((*needed, *(f"[{one}]" for one in OPTIONAL))),
                 found=", ".join(names) or "an empty file",
                 where=f"{name}:1",
+                remedy=f"Separate its columns by commas, not by {_OTHER_SEPARATORS[other]}."
+                if other
+                else None,
             )
     twice = next((one for one in names if names.count(one) > 1), None)
     if twice is not None:

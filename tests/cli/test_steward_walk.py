@@ -63,7 +63,7 @@ def atlas(aos: Aos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_from_files_to_published_sets(aos: Aos, atlas: str) -> None:
     synced = aos("sync", atlas)
-    assert "no mapping yet: aos mapping review" in synced.out, synced.out + synced.err
+    assert "without a mapping: aos mapping review" in synced.out, synced.out + synced.err
     pending = {one["field"]: one for one in aos("mapping", "review", atlas, "--json").json}
     # what is clear is applied; what has two readings waits with its reason
     assert {"State", "name=GivenName+FamilyName", "Headline", "Gizmo"} <= set(pending)

@@ -6,11 +6,13 @@ import pytest
 
 from core.mapper.decision import AUTO, BELOW_AUTO
 from core.mapper.look import Look
+from core.mapper.profile import Profile
 from core.mapper.question import read_question
 from core.mapper.transforms import propose_transform
 from core.ontology import Ontology
 from resources.mapper_answers import Answerer
 from resources.mapper_doubts import find_doubt
+from resources.mapper_facts import Facts
 from tests.mapper.conftest import ask
 
 DOUBTED = [
@@ -30,9 +32,28 @@ def test_a_name_that_says_something_else_needs_a_person(
     answerer: Answerer, entity: str, field: str, target: str, told: str
 ) -> None:
     (one,) = answerer.bench.measure(ask(entity, field, stream=entity))
-    doubt = find_doubt(answerer.facts, one, one.fields.index(target))
+    doubt = find_doubt(answerer.facts, one, one.fields.index(target), Facts())
     assert doubt is not None
     assert told in doubt
+
+
+@pytest.mark.parametrize(
+    ("facts", "doubted"),
+    [
+        ({"type": "datetime"}, False),
+        ({"profile": Profile(count=60, epoch=1.0)}, False),
+        ({"profile": Profile(count=3, epoch=1.0)}, True),
+        ({"profile": Profile(count=60, epoch=0.5)}, True),
+        ({"type": "string"}, True),
+    ],
+)
+def test_values_or_the_type_say_the_time_that_a_name_does_not(
+    answerer: Answerer, facts: dict[str, object], doubted: bool
+) -> None:
+    (one,) = answerer.bench.measure(ask("contact", "LastTouched", stream="people", **facts))
+    (known,) = answerer.facts.measure([one])
+    doubt = find_doubt(answerer.facts, one, one.fields.index("last_contacted_at"), known)
+    assert (doubt == "the field is a point in time, the name says none") == doubted
 
 
 PLAIN = [
@@ -55,7 +76,7 @@ def test_envelopes_and_known_spellings_are_not_doubted(
     if target not in ontology.entity(entity).fields:
         pytest.skip(f"{entity} has no {target}")
     (one,) = answerer.bench.measure(ask(entity, field, stream=entity))
-    assert find_doubt(answerer.facts, one, one.fields.index(target)) is None
+    assert find_doubt(answerer.facts, one, one.fields.index(target), Facts()) is None
 
 
 CLAIMS = [

@@ -67,6 +67,16 @@ def test_bad_files_are_refused_with_their_place(
     assert str(caught.value.where).endswith(f"f.csv{place}")
 
 
+@pytest.mark.parametrize(("separator", "said"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
+def test_another_separator_is_recognized(
+    tmp_path: Path, ontology: Ontology, separator: str, said: str
+) -> None:
+    file = tmp_path / "f.csv"
+    file.write_text(HEADER.replace(",", separator) + "\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=f"by commas, not by {said}"):
+        read_questions(file, ontology)
+
+
 NOT_TEXT = [
     (b"acme,people,caf\xe9,contact\n", "0xe9", ":2:3"),
     (b"acme,people,e,contact\nb\x80,p,e,contact\n", "0x80", ":3:1"),
