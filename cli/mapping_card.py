@@ -33,10 +33,10 @@ def show_proposal(one: Proposal, kind: str | None) -> None:
     if len(one.parts) > 1:
         _line("reads", ", ".join(one.parts))
     show_verdict(one)
-    for remark in dict.fromkeys(one.remarks):
-        if remark != one.doubt:
-            _line("note", remark)
-    if one.target is not None:
+    if one.target is not None:  # of what nobody proposes, there is nothing to say
+        for remark in dict.fromkeys(one.remarks):
+            if remark != one.doubt:
+                _line("note", remark)
         _show_evidence(one.evidence)
     likely = sum(sure >= _UNLIKELY for _, sure in one.candidates[:SHOWN])
     for number, (name, sure) in enumerate(one.candidates[: max(likely, _LEAST)], start=1):

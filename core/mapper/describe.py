@@ -40,7 +40,8 @@ def describe_profile(shares: Mapping[str, float]) -> list[str]:
     if shares.get("unique", -1) >= 0:
         told.append(f"unique {_percent(shares['unique'])}")
     if "categories" in shares:
-        told.append(f"{shares['categories']:.0f} categories")
+        many = round(shares["categories"])
+        told.append("1 category" if many == 1 else f"{many} categories")
     told += _describe_looks(shares)
     if shares.get("length", -1) >= 0:
         told.append(f"{shares['length']:.0f} character{'' if round(shares['length']) == 1 else 's'}")

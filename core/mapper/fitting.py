@@ -80,7 +80,7 @@ def judge_fit(type_: str, profile: Profile | None, words: Collection[str], trait
     reasons: list[str] = []
     doubts: list[str] = []
     if columns and "type_agrees" not in columns:
-        reasons.append(f"a source of type {type_} rarely fills a {trait.type}")
+        reasons.append(f"a source of type {type_} rarely fills a field of type {trait.type}")
         doubts += reasons if "type_contradicts" in columns else []
     for name, amount, told, sure in _judge_values(profile, words, trait):
         columns[name] = max(columns.get(name, 0.0), amount)
@@ -91,6 +91,18 @@ def judge_fit(type_: str, profile: Profile | None, words: Collection[str], trait
     if not doubts and is_open(words, trait, read_kind(type_), profile):
         doubts.append("the name does not say whether it is an amount or a rate")
     return Fit(tuple(columns.items()), tuple(reasons), doubts[0] if doubts else None)
+
+
+_SAID = {
+    "email": "e-mail addresses",
+    "url": "URLs",
+    "time": "points in time",
+    "integer": "whole numbers",
+    "number": "numbers",
+    "amount": "amounts",
+    "boolean": "yes or no",
+}
+"""Kinds of fields, as what their values look like."""
 
 
 def judge_type(type_: str, trait: Trait) -> tuple[tuple[str, float], ...]:
@@ -126,7 +138,7 @@ def _judge_values(
     trust, enough = count / (count + FEW), count >= SURE_COUNT
     share = _share_for(profile, trait)
     if share is not None:
-        told = f"{share:.0%} of the values look like a {trait.type}"
+        told = f"{share:.0%} of the values look like {_SAID.get(trait.kind, trait.type)}"
         if share < 0.5:
             yield "values_contradict", trust * (1 - 2 * share), f"only {told}", enough and share < 0.2
         elif share > 0.5:
