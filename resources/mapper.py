@@ -256,16 +256,17 @@ class _Mapper:
         filled: set[str],
         looker: Looker,
     ) -> list[Proposal]:
-        """Proposals for the wanted fields of a stream; its other answers are what surrounds them."""
+        """Proposals for the wanted fields of a stream; ``answers`` to all of them are by calibration."""
         if not entity or not wanted:
             return [self._propose(one, entity, None, None) for one in wanted]
         key = (stream.connector, stream.stream)
-        asked = {one.question.field: one for one in answers} | {one.question.field: one for one in wanted}
+        asked = {one.question.field: one for one in (*answers, *wanted)}
         found = choose_transforms(
             self.ontology,
             self.ontology.entity(entity),
             key,
             list(asked.values()),
+            answers,
             filled,
             looker,
             stream.primary_key,

@@ -132,4 +132,11 @@ def _weigh(answer: Answer, said: LlmAnswer, auto: float) -> Answer:
         key=lambda one: -one.confidence,
     )
     told = f"the language model chose {said.target or 'no counterpart'} ({said.why})"
-    return replace(answer, candidates=tuple(ranked), method="llm", remarks=(*answer.remarks, told))
+    same = answer.best is not None and ranked[0].field == answer.best.field
+    return replace(
+        answer,
+        candidates=tuple(ranked),
+        method="llm",
+        evidence=answer.evidence if same else {},  # it was about the best of before
+        remarks=(*answer.remarks, told),
+    )

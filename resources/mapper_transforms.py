@@ -66,19 +66,25 @@ def choose_transforms(
     entity: Entity,
     key: StreamKey,
     answers: Sequence[Answer],
+    calibrated: Sequence[Answer],
     filled: set[str],
     looker: Looker,
     primary_key: Sequence[str] = (),
 ) -> StreamTransforms:
     """The transforms of all answered fields of one stream that was taken for ``entity``.
 
-    ``filled``: targets that the set in force fills already.
+    ``calibrated``: the answers before a language model was asked: what it says of one field must not decide
+    how another, sure one is read. ``filled``: targets that the set in force fills already.
     """
     lexicon = build_lexicon(ontology)
-    parts = [_read(one, read_question(one.question, entity, lexicon)) for one in answers]
+
+    def read(one: Answer) -> Part:
+        return _read(one, read_question(one.question, entity, lexicon))
+
+    parts = [read(one) for one in answers]
     told = {one.field: one for one in parts}
     wanted = _list_wanted(entity, answers, told)
-    currency = _find_currencies(entity, parts)
+    currency = _find_currencies(entity, [read(one) for one in calibrated])
     wanted |= dict.fromkeys(currency.values(), "category")
     names = find_whole_names(entity, parts)
     looks = looker.look(key, wanted | {path: "name" for path in names if path not in wanted})
@@ -89,14 +95,13 @@ def choose_transforms(
         if target is None:
             continue
         canonical = entity.fields[target]
-        around = _look_around(canonical, currency, looks, minor=minor)
         choice = propose_transform(
             answer.question,
             told[path].reading,
             canonical,
             negated=target == answer.opposite_of,
             look=looks.get(path),
-            around=around,
+            around=_look_around(canonical, currency, looks, minor=minor),
         )
         other = _find_list(entity, canonical, looks.get(path)) if choice.doubt is None else None
         told_so = f"its values are those of {other}" if other else choice.doubt

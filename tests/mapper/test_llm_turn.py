@@ -81,8 +81,10 @@ def test_an_answer_reorders_and_never_carries_over_the_bound(ontology: Ontology)
     assert found.confidence < AUTO
     assert "the language model chose job_title (name)" in found.remarks
     assert sum(one.confidence for one in found.candidates) <= 1.0
+    assert found.evidence == {}, "it spoke for the field that was best before"
     (near,) = weigh_unsure(ontology, "acme", [answer("x", ("email", 0.849))], say("email"), AUTO)
     assert near.confidence < AUTO
+    assert near.evidence == {"cos_name": 1.0}
 
 
 def test_none_lowers_what_was_likely(ontology: Ontology) -> None:
