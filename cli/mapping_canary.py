@@ -11,7 +11,6 @@ from cli.mapping_common import (
     Connector,
     Reason,
     Stream,
-    Tenant,
     User,
     bring_into_effect,
     check_tenant,
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from resources.compare import Comparison, FieldComparison
     from resources.mesh import Mesh
 
+Tenant = Annotated[str, typer.Argument(metavar="TENANT")]
 app = typer.Typer(help="Put a share of a stream's records under another set.", no_args_is_help=True)
 Percent = Annotated[float, typer.Option(help="Share of the records, 0 to 100; growing it only adds records.")]
 SetName = Annotated[str, typer.Option("--set", help="A number, or global:NUMBER.")]

@@ -129,7 +129,7 @@ def _replay_for(mesh: Mesh, tenant: str, keys: Sequence[StreamKey]) -> list[dict
     first = _take_first(mesh, tenant, keys)
     taken = {(one.connector, one.stream) for one in first}
     done = [one for one in done if (one.connector, one.stream) not in taken] + first
-    entities = sorted({one.entity for one in done if one.outcome is not None and one.entity is not None})
+    entities = _list_touched(mesh, tenant, done)
     late: str | None = None
     if entities:
         try:
@@ -147,6 +147,17 @@ def _replay_for(mesh: Mesh, tenant: str, keys: Sequence[StreamKey]) -> list[dict
         }
         for one in done
     ]
+
+
+def _list_touched(mesh: Mesh, tenant: str, done: Sequence[DueReplay]) -> list[str]:
+    """Entities whose events changed: those filled now, and those that a stream's records have left."""
+    from resources.registry import list_sets
+
+    found = {one.entity for one in done if one.outcome is not None and one.entity is not None}
+    for one in done:
+        if one.outcome is not None and one.outcome.deleted:
+            found |= {held.entity for held in list_sets(mesh.db, tenant, one.connector, one.stream)}
+    return sorted(found)
 
 
 def _take_first(mesh: Mesh, tenant: str, keys: Sequence[StreamKey]) -> list[DueReplay]:

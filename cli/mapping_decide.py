@@ -99,18 +99,15 @@ def reject(
     reason: Reason = "rejected",
     as_json: Json = False,
 ) -> None:
-    """Refuse proposals; they are not made again."""
-    from resources.proposals import read_proposal, reject_proposal
+    """Refuse proposals, all of them or none; they are not made again."""
+    from resources.proposals import reject_proposals
 
     with open_mesh() as mesh:
         check_tenant(mesh, tenant)
         key, actor = (connector, stream), user or mesh.settings.actor
-        for one in fields:
-            read_proposal(mesh.db, tenant, key, one)
-        for one in fields:
-            reject_proposal(
-                mesh.db, mesh.ontology, tenant, key, one, actor, reason, no_counterpart=no_counterpart
-            )
+        reject_proposals(
+            mesh.db, mesh.ontology, tenant, key, fields, actor, reason, no_counterpart=no_counterpart
+        )
     if as_json:
         print_json({"rejected": fields, "no_counterpart": no_counterpart})
     else:

@@ -9,7 +9,7 @@ import typer
 
 from cli.mapping_common import Reason, User, bring_into_effect, show_replays
 from cli.mapping_sets import find_files, read_files
-from cli.output import Json, print_json, say, show_records
+from cli.output import Json, print_json, print_table, say
 from cli.services import open_mesh
 from core.canary import read_percent
 from core.names import join_name
@@ -135,12 +135,20 @@ def _show(
         say(f"The files are in {found.archive}")
     for path in changed:
         say(f"{path} has changed: run aos mapping migrate start again")
-    if rows:
-        show_records(
-            "Files against registry", list(rows[0]), [list(row.values()) for row in rows], as_json=False
-        )
+    columns = ["stream", "records", "differ", "refused", "fields"]  # what fits 80 columns
+    table = [[row["stream"], row["records"], row["differ"], _say_refused(row), row["fields"]] for row in rows]
+    if table:
+        print_table("Files against registry", columns, table)
     show_replays(replays)
     return differs
+
+
+def _say_refused(row: dict[str, Any]) -> str | None:
+    """How many records each side refuses."""
+    file, registry = row["refused_by_file"], row["refused_by_registry"]
+    if file or registry:
+        return f"{file:,} by file, {registry:,} by registry"
+    return None if file is None else "0"
 
 
 def _as_dict(found: Migration) -> dict[str, Any]:

@@ -171,11 +171,15 @@ def _reject(session: Session, review: StreamReview) -> None:
     from resources.proposals import reject_proposal
 
     for name in review.rejected:
-        reject_proposal(
-            session.mesh.db, session.mesh.ontology, session.tenant, review.key, name, session.actor,
-            session.reason, no_counterpart=True,
-        )  # fmt: skip
-    session.rejected += len(review.rejected)
+        try:
+            reject_proposal(
+                session.mesh.db, session.mesh.ontology, session.tenant, review.key, name, session.actor,
+                session.reason, no_counterpart=True,
+            )  # fmt: skip
+        except MappingRefused as error:  # somebody approved it meanwhile
+            session.left.append(f"{review.name}.{name}: {error}")
+        else:
+            session.rejected += 1
 
 
 def _publish(session: Session, key: StreamKey, choices: Sequence[Choice]) -> None:

@@ -22,7 +22,7 @@ from cli.mapping_common import (
     show_change,
     show_replays,
 )
-from cli.output import Json, print_json, print_table, say
+from cli.output import Json, number_of, print_json, print_table, say
 from cli.services import open_mesh
 from core.errors import ConfigError, FixInput
 from core.mapping import FieldMapping, Transform
@@ -130,7 +130,7 @@ def rollback(
     tenant: Tenant,
     connector: Connector,
     stream: Stream,
-    to: Annotated[str | None, typer.Option(help="A number, or global; default: the one before.")] = None,
+    to: Annotated[str | None, typer.Option(help="A number, or global; default: what held before.")] = None,
     user: User = None,
     reason: Reason = "",
     as_json: Json = False,
@@ -170,6 +170,8 @@ def export(
     """Write mapping sets as YAML: one to standard output, or those that hold into a folder."""
     from resources.registry import active_sets
 
+    if stream is None and name != "active":
+        raise FixInput("a set has its number within a stream", expected="CONNECTOR STREAM", found=name)
     with open_mesh() as mesh:
         check_tenant(mesh, tenant)
         if connector is not None and stream is not None:
@@ -182,18 +184,29 @@ def export(
             raise FixInput(
                 "several sets need a folder", found=f"{len(chosen)} sets", remedy="Add --to FOLDER"
             )
-        sys.stdout.write(write_set(chosen[0]))
+        text = write_set(chosen[0])
+        if as_json:
+            print_json({"yaml": text, "fingerprint": chosen[0].fingerprint})
+        else:
+            sys.stdout.write(text)
         return
     paths = []
     for one in sorted(chosen, key=lambda one: (one.connector, one.stream)):
         path = to / one.connector / f"{one.stream}.yaml"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(write_set(one), encoding="utf-8")
+        _write_file(path, write_set(one))
         paths.append({"file": str(path), "fingerprint": one.fingerprint})
     if as_json:
         print_json(paths)
     else:
-        say(f"{len(paths)} mapping sets written to {to}")
+        say(f"{number_of(len(paths), 'mapping set')} written to {to}")
+
+
+def _write_file(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise FixInput("the file cannot be written", where=str(path), found=error.strerror) from error
 
 
 def import_(

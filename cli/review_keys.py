@@ -102,6 +102,8 @@ class Asker:
         try:
             bound = float(text)
         except ValueError:
+            bound = -1.0
+        if not 0 <= bound <= 1:
             _warn("a number from 0 to 1")
             return None
         taken, left = self.review.accept_above(bound)

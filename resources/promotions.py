@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from core.baseline import check_mappings
 from core.errors import MappingRefused, UnknownName
+from core.mapper.proposal import find_source
 from core.mapping import FieldMapping, MappingSet
 from core.names import GLOBAL_TENANT, join_name
 from core.ontology import Ontology
@@ -91,9 +92,7 @@ def plan_promotion(
     _refuse_own(key, chosen, actor)
     held = active_set(db, tenant_id, *key)
     mapped = {one.target: one for one in (held.mappings if held else ())}
-    promoted = tuple(
-        _promote_one(name, facts["target"], facts["decided_by"], mapped) for name, facts in chosen.items()
-    )
+    promoted = tuple(_promote_one(name, facts, mapped) for name, facts in chosen.items())
     entity = next(iter(chosen.values()))["entity"]
     before = active_set(db, GLOBAL_TENANT, *key)
     conflicts = _find_conflicts(db, key, promoted, before, entity)
@@ -162,9 +161,9 @@ def _is_plain(name: str, value: Any) -> bool:
 
 
 def _read_decided(db: Database, tenant_id: str, key: StreamKey) -> dict[str, dict[str, Any]]:
-    """What people decided about the stream's fields: target, entity, who."""
-    columns = (decisions.c.field, decisions.c.target, decisions.c.entity, decisions.c.decided_by)
-    query = select(*columns).where(
+    """What people decided about the stream's fields: target, how, entity, who."""
+    names = ("field", "target", "transform", "args", "entity", "decided_by")
+    query = select(*(decisions.c[name] for name in names)).where(
         decisions.c.tenant_id == tenant_id,
         decisions.c.connector == key[0],
         decisions.c.stream == key[1],
@@ -186,10 +185,17 @@ def _refuse_own(key: StreamKey, chosen: Mapping[str, Mapping[str, Any]], actor: 
         )
 
 
-def _promote_one(field: str, target: str, decided_by: str, mapped: Mapping[str, FieldMapping]) -> Promoted:
+def _promote_one(field: str, facts: Mapping[str, Any], mapped: Mapping[str, FieldMapping]) -> Promoted:
+    target, decided_by = facts["target"], facts["decided_by"]
     held = mapped.get(target)
     if held is None:
         return Promoted(field, target, decided_by, None, "the tenant's set does not fill it any more")
+    if (held.sources, held.transform, held.args) != (
+        (find_source(field),),
+        facts["transform"],
+        facts["args"],
+    ):
+        return Promoted(field, target, decided_by, None, "the tenant's set fills it otherwise by now")
     stripped = strip_values(held)
     if stripped is None:
         return Promoted(field, target, decided_by, None, f"{held.transform} carries values of the tenant")

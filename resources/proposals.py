@@ -21,7 +21,7 @@ from resources.audit import record
 from resources.bulk import insert_rows, replace_on
 from resources.database import Database
 from resources.registry_changes import read_holding
-from resources.registry_rows import StreamKey
+from resources.registry_rows import StreamKey, wait_turn
 from resources.tables import mapping_decisions as decisions
 from resources.tables import proposals as table
 
@@ -136,29 +136,54 @@ def reject_proposal(
     *,
     no_counterpart: bool = False,
 ) -> None:
-    """Refuse a proposal; it is not made again.
+    """Refuse a proposal; as ``reject_proposals``."""
+    who = (actor, reason)
+    reject_proposals(db, ontology, tenant_id, key, [field], *who, no_counterpart=no_counterpart)
 
-    ``no_counterpart``: the field has none, and others of its name are not proposed either.
+
+def reject_proposals(
+    db: Database,
+    ontology: Ontology,
+    tenant_id: str,
+    key: StreamKey,
+    fields: Sequence[str],
+    actor: str,
+    reason: str,
+    *,
+    no_counterpart: bool = False,
+) -> None:
+    """Refuse proposals of a stream, all or none; they are not made again.
+
+    What people approved of them before speaks for no other field any more. ``no_counterpart``: the fields
+    have none, and others of their names are not proposed either. Raises UnknownName, MappingRefused for
+    one that is in use.
     """
     with db.tenant(tenant_id) as conn:
-        found = _read(conn, tenant_id, key, field)
+        wait_turn(conn, tenant_id)  # an approval at work may be of the same field
         held = read_holding(conn, tenant_id, key)
-        if held is not None and any(
-            one.target == found.target and found.source in one.sources for one in held.mappings
-        ):
-            raise MappingRefused(
-                f"{join_name(*key)}.{field} is in use",
-                found=f"{found.target}, by set {held.number}",
-                remedy=f"Take it out: aos mapping edit {tenant_id} {' '.join(key)} {found.target} --remove",
-            )
-        close_proposal(conn, tenant_id, found, "rejected", actor, reason, None)
-        if no_counterpart:
-            refused = replace(found, target=None)
-            remember_decision(conn, tenant_id, refused, STEWARD, actor, reason)
-            remember_words(conn, ontology, tenant_id, refused)
-        before = {"target": found.target, "confidence": found.confidence}
-        after = {"reason": reason, "no_counterpart": no_counterpart}
-        record(conn, actor, "proposal.rejected", f"{join_name(*key)}.{field}", before, after, tenant_id)
+        for field in fields:
+            found = _read(conn, tenant_id, key, field)
+            _refuse_used(tenant_id, found, held)
+            close_proposal(conn, tenant_id, found, "rejected", actor, reason, None)
+            if no_counterpart:
+                refused = replace(found, target=None)
+                remember_decision(conn, tenant_id, refused, STEWARD, actor, reason)
+                remember_words(conn, ontology, tenant_id, refused)
+            else:
+                _forget_decision(conn, tenant_id, found)
+            before = {"target": found.target, "confidence": found.confidence}
+            after = {"reason": reason, "no_counterpart": no_counterpart}
+            record(conn, actor, "proposal.rejected", f"{join_name(*key)}.{field}", before, after, tenant_id)
+
+
+def _refuse_used(tenant_id: str, one: Proposal, held: MappingSet | None) -> None:
+    mappings = held.mappings if held is not None else ()
+    if held is not None and any(m.target == one.target and one.source in m.sources for m in mappings):
+        raise MappingRefused(
+            f"{join_name(*one.key)}.{one.field} is in use",
+            found=f"{one.target}, by set {held.number}",
+            remedy=f"Take it out: aos mapping edit {tenant_id} {' '.join(one.key)} {one.target} --remove",
+        )
 
 
 def promote_decision(
@@ -250,6 +275,15 @@ def remember_decision(
             reason=reason,
         )
     )
+
+
+def _forget_decision(conn: Connection, tenant_id: str, one: Proposal) -> None:
+    """Take back that the field was decided to be what is refused now."""
+    from resources.retrieval import forget_words
+
+    same = decisions.c.target == one.target
+    conn.execute(delete(decisions).where(*_decided(tenant_id, one.key, one.field), same))
+    forget_words(conn, tenant_id, one)
 
 
 def remember_words(conn: Connection, ontology: Ontology, tenant_id: str, one: Proposal) -> None:

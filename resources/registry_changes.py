@@ -35,6 +35,9 @@ from resources.tables import active_mapping_sets as active
 from resources.tables import mapping_sets as sets
 from resources.tables import proposals, stream_entities
 
+_MOST = 2**31 - 1
+"""The highest number the database can hold."""
+
 
 def publish_in(
     conn: Connection,
@@ -176,7 +179,7 @@ def read_all_holding(
 def read_numbered(conn: Connection, tenant_id: str, key: StreamKey, number: int) -> MappingSet:
     """A stored set of the owner by its number; UnknownName if there is none."""
     query = select(sets).where(*of_stream(sets, tenant_id, *key), sets.c.number == number)
-    found = read_sets(conn, query)
+    found = read_sets(conn, query) if number <= _MOST else []
     if not found:
         raise UnknownName(
             f"{join_name(*key)} has no mapping set number {number}",

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection, Select, bindparam, func, select, text, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
 
 from core.mapper.proposal import Proposal
@@ -320,6 +320,20 @@ def store_words(conn: Connection, tenant_id: str, one: Proposal, words: str) -> 
     keys = ("tenant_id", "connector", "stream", "field")
     fresh = {name: statement.excluded[name] for name in row if name not in keys}
     conn.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=fresh))
+
+
+def forget_words(conn: Connection, tenant_id: str, one: Proposal) -> None:
+    """Let a field that was decided to be its target speak for that no longer."""
+    conn.execute(
+        delete(vectors).where(
+            vectors.c.tenant_id == tenant_id,
+            vectors.c.connector == one.connector,
+            vectors.c.stream == one.stream,
+            vectors.c.field == one.field,
+            vectors.c.target == one.target,
+            vectors.c.origin == STEWARD,
+        )
+    )
 
 
 def embed_decisions(conn: Connection, tenant_id: str, embedder: Embedder) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from core.errors import MappingRefused, UnknownName
 from core.mapping import FieldMapping, MappingSet
@@ -18,10 +18,14 @@ from core.names import GLOBAL_TENANT, join_name
 from core.ontology import Ontology
 from resources.database import Database
 from resources.registry_changes import activate_in, follow_in, publish_in, read_holding, read_numbered
-from resources.registry_rows import StreamKey, of_stream, open_scope, read_active_number, wait_turn
+from resources.registry_rows import StreamKey, open_scope, read_active_number, wait_turn
 from resources.replays import has_history, request_replay
-from resources.tables import mapping_sets as sets
+from resources.tables import audit_log
 from resources.tenants import list_tenants
+
+_ENDED = "mapping_set.override_ended"
+_SWITCHES = ("mapping_set.published", "mapping_set.activated", _ENDED)
+"""What the audit log says where another set of a stream holds from then on."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,9 @@ def roll_back(
     with open_scope(db, tenant_id) as conn:
         wait_turn(conn, tenant_id)
         held = read_holding(conn, tenant_id, key)
-        number = None if to_global else to or _find_previous(conn, tenant_id, key)
+        number = to
+        if to is None and not to_global:
+            number = _find_previous(conn, tenant_id, key)
         if number is None:
             _check_global(conn, tenant_id, key)
             follow_in(conn, tenant_id, key, actor, reason)
@@ -147,7 +153,7 @@ def request_everywhere(db: Database, key: StreamKey, actor: str, reason: str) ->
 
 
 def _find_previous(conn: Connection, tenant_id: str, key: StreamKey) -> int | None:
-    """Number of the owner's set before the active one, None when there is none."""
+    """Number of the owner's set that held before the active one, None when there is none."""
     active = read_active_number(conn, tenant_id, key)
     if active is None:
         raise MappingRefused(
@@ -155,8 +161,26 @@ def _find_previous(conn: Connection, tenant_id: str, key: StreamKey) -> int | No
             where=f"{_owner(tenant_id)}, {join_name(*key)}",
             remedy="Name the set: --to NUMBER",
         )
-    query = select(sets.c.number).where(*of_stream(sets, tenant_id, *key), sets.c.number < active)
-    return conn.execute(query.order_by(sets.c.number.desc()).limit(1)).scalar()
+    return _read_parents(conn, tenant_id, key).get(active)
+
+
+def _read_parents(conn: Connection, tenant_id: str, key: StreamKey) -> dict[int, int | None]:
+    """By number of the owner's sets: which one held when it first became the active one.
+
+    By the audit log, as numbers alone do not tell: drafts never held, and after a rollback comes a newer set.
+    """
+    log, name = audit_log.c, join_name(*key)
+    number = func.coalesce(log.after["number"].as_integer(), log.after[name]["number"].as_integer())
+    own = (log.subject == name) & log.action.in_(_SWITCHES)
+    baseline = (log.action == "mapping_sets.published") & log.after.has_key(name)
+    query = select(log.action, number).where(log.tenant_id == tenant_id, own | baseline).order_by(log.seq)
+    held: int | None = None
+    parents: dict[int, int | None] = {}
+    for action, found in conn.execute(query):
+        if action != _ENDED:
+            parents.setdefault(found, held)
+        held = None if action == _ENDED else found
+    return parents
 
 
 def _check_global(conn: Connection, tenant_id: str, key: StreamKey) -> None:

@@ -233,9 +233,10 @@ def _check_ready(mesh: Mesh, found: Migration, *, accept: bool) -> None:
         )
     differing = [one for one in list_discrepancies(mesh, found) if one.differs]
     if differing and not accept:
-        names = ", ".join(join_name(*one.file.key) for one in differing[:5])
+        more = f" and {len(differing) - 5} more" if len(differing) > 5 else ""
+        names = ", ".join(join_name(*one.file.key) for one in differing[:5]) + more
         raise CheckFailed(
-            f"the files and the registry differ for {len(differing)} streams",
+            "the files and the registry differ",
             found=names,
             remedy="Mend the registry's sets, or pass --accept-discrepancies",
         )

@@ -126,6 +126,28 @@ def test_another_target_promoted_before_is_a_conflict(steward: Steward, place: t
     assert "website was promoted by bob" in str(refused)
 
 
+def test_what_was_edited_since_is_not_what_was_decided(steward: Steward, place: tuple[str, str, str]) -> None:
+    steward.json("edit", *place, "website", "--from", "site", "--user", "carol")
+    shown = steward.json("promote", *place, "web", "--user", "carol", "--reason", "x")
+    assert (shown["fields"][0]["mapping"], shown["changes"]) == (None, [])
+    assert "otherwise by now" in shown["fields"][0]["stays"]
+
+
+def test_what_was_refused_in_the_end_speaks_for_nobody(steward: Steward, place: tuple[str, str, str]) -> None:
+    steward.json("edit", *place, "website", "--remove")
+    steward.json("reject", *place, "web")
+    assert "web," not in steward.run("decisions", place[0]).stdout
+    asked = read_question(
+        one := Question("crm", "others", "web", "account"),
+        steward.mesh.ontology.entity("account"),
+        build_lexicon(steward.mesh.ontology),
+    )
+    with steward.mesh.db.tenant(place[0]) as conn:
+        assert read_votes(conn, place[0], [(one, asked)], None) == {}
+    refused = steward.refused("promote", *place, "web", "--user", "bob", "--reason", "x", "--yes")
+    assert isinstance(refused, UnknownName)
+
+
 def test_a_flood_has_one_voice_and_the_engine_none(steward: Steward, place: tuple[str, str, str]) -> None:
     ontology, tenant = steward.mesh.ontology, place[0]
     with steward.mesh.db.tenant(tenant) as conn:

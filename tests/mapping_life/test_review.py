@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,13 @@ import pytest
 
 from core.errors import FixInput, MappingRefused, UnknownName
 from core.mapper.proposal import Proposal
-from core.mapping import Transform
+from core.mapping import FieldMapping, Transform
 from core.schema import FieldSchema, TableSchema
-from resources.proposals import list_proposals, save_proposals
+from resources.approvals import Choice, approve_fields
+from resources.proposals import list_proposals, reject_proposal, save_proposals
+from resources.registry import active_set
+from resources.registry_changes import publish_in
+from resources.registry_rows import wait_turn
 from resources.schema_versions import record_schema
 from tests.mapping_life.conftest import KEY, Steward, people
 
@@ -169,6 +174,50 @@ def test_what_is_in_use_is_not_rejected_but_taken_out(steward: Steward, place: t
     steward.json("edit", *place, "website", "--remove")
     steward.json("reject", *place, "web", "--no-counterpart")
     assert statuses(steward)["web"] == "rejected"
+
+
+def test_a_field_approved_meanwhile_is_not_rejected(steward: Steward, place: tuple[str, str, str]) -> None:
+    db, ontology = steward.mesh.db, steward.mesh.ontology
+    held = active_set(db, steward.tenant, *KEY)
+    assert held is not None
+    with ThreadPoolExecutor(1) as others:
+        with db.tenant(steward.tenant) as conn:  # one steward approves
+            wait_turn(conn, steward.tenant)
+            # and another one rejects at the same time
+            late = others.submit(reject_proposal, db, ontology, steward.tenant, KEY, "web", "eve", "no")
+            with pytest.raises(TimeoutError):
+                late.result(0.5)
+            mappings = [*held.mappings, FieldMapping("website", ("web",))]
+            publish_in(conn, steward.tenant, KEY, ontology.entity("account"), mappings, "ada")
+        with pytest.raises(MappingRefused, match="in use"):
+            late.result()
+    assert statuses(steward)["web"] == "pending"
+
+
+def test_a_review_goes_on_where_another_decided(
+    steward: Steward, place: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cli.review_keys import Asker
+
+    def ask_late(self: Asker, one: Proposal) -> bool:  # eve approves what this steward is looking at
+        if one.field == "web":
+            approve_fields(steward.mesh.db, self.mesh.ontology, place[0], KEY, [Choice("web")], "eve", "mine")
+        self.review.reject(one)
+        return True
+
+    monkeypatch.setattr(Asker, "ask", ask_late)
+    done = steward.run("review", place[0], "--unknown")
+    assert done.exit_code == 0, done.exception
+    assert "web: " in done.output
+    assert "in use" in done.output
+    assert "0 approved, 4 rejected, 1 left for later" in done.output
+    assert statuses(steward)["web"] == "approved"
+
+
+def test_rejecting_is_all_or_nothing(steward: Steward, place: tuple[str, str, str]) -> None:
+    steward.json("approve", *place, "web")
+    assert isinstance(steward.refused("reject", *place, "size", "web"), MappingRefused)
+    assert statuses(steward)["size"] == "pending"
 
 
 def test_nothing_pending(steward: Steward) -> None:

@@ -90,6 +90,12 @@ def test_a_bound_leaves_what_needs_a_look(steward: Steward, place: tuple[str, st
     assert set(statuses(steward).values()) == {"approved"}
 
 
+def test_a_bound_is_a_share(steward: Steward, place: tuple[str, str, str]) -> None:
+    done = steward.run("review", place[0], "--unknown", keys="b\n-1\nq\n")
+    assert "a number from 0 to 1" in done.output
+    assert "0 approved" in done.output
+
+
 def test_a_script_sees_values_and_doubt(steward: Steward, place: tuple[str, str, str]) -> None:
     listed = {one["field"]: one for one in steward.json("review", place[0])}
     assert listed["web"]["values"] == ["empty 2 %", "unique 100 %", "URLs 100 %", "30 seen"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import ConfigError, LockBusy, MappingRefused, UnknownName
+from core.errors import ConfigError, FixInput, LockBusy, MappingRefused, UnknownName
 from resources.canonical import LOCK
 from resources.canonical_due import replay_due
 from resources.query import run_query
@@ -83,6 +83,36 @@ def test_rollback_restores_every_record(steward: Steward, place: tuple[str, str,
     assert "nothing to go back to" in str(steward.refused("rollback", *place))
 
 
+def test_a_rollback_goes_to_what_held_before(steward: Steward, place: tuple[str, str, str]) -> None:
+    steward.json("edit", *place, "website", "--from", "web", "--draft")  # set 2, which holds for nobody
+    steward.json("edit", *place, "phone", "--from", "web")
+    assert steward.json("rollback", *place)["after"]["number"] == 1
+    steward.json("edit", *place, "annual_revenue", "--remove")  # set 4, in place of the bad set 3
+    assert steward.json("rollback", *place)["after"]["number"] == 1
+    for number in ("0", "99999999999999999999"):
+        assert isinstance(steward.refused("rollback", *place, "--to", number), UnknownName)
+        assert isinstance(steward.refused("show", *place, "--set", number), UnknownName)
+    assert steward.number() == 1
+
+
+def test_another_entity_changes_both_views(
+    steward: Steward, place: tuple[str, str, str], tmp_path: Path
+) -> None:
+    def count() -> tuple[int, int]:
+        asked = "SELECT (SELECT count(*) FROM account), (SELECT count(*) FROM customer)"
+        (row,) = run_query(steward.mesh.settings, steward.tenant, asked).rows
+        return row[0], row[1]
+
+    file = tmp_path / "set.yaml"
+    file.write_text("connector: shop\nstream: accounts\nentity: customer\nmappings: {id: id, name: name}\n")
+    steward.json("edit", *place, "website", "--from", "web")
+    assert count() == (5, 0)
+    steward.json("publish", steward.tenant, str(file))
+    assert count() == (0, 5)
+    steward.json("rollback", *place)
+    assert count() == (5, 0)
+
+
 def test_a_rollback_that_dies_half_way_is_completed_by_the_next_sync(
     steward: Steward, place: tuple[str, str, str]
 ) -> None:
@@ -138,6 +168,17 @@ def test_sets_travel_as_files_exactly(steward: Steward, place: tuple[str, str, s
     again = steward.json("show", *place)
     assert (again["number"], again["fingerprint"]) == (3, shown["fingerprint"])
     assert steward.run("export", *place).stdout == Path(file["file"]).read_text()
+
+
+def test_an_export_that_cannot_be_written_is_refused(steward: Steward, tmp_path: Path) -> None:
+    place = (steward.tenant, *KEY)
+    (tmp_path / "file").touch()
+    assert isinstance(steward.refused("export", steward.tenant, "--to", str(tmp_path / "file")), FixInput)
+    # a number means nothing without its stream
+    assert isinstance(
+        steward.refused("export", steward.tenant, "--set", "1", "--to", str(tmp_path)), FixInput
+    )
+    assert steward.json("export", *place)["yaml"] == steward.run("export", *place).stdout
 
 
 def test_an_import_is_all_or_nothing(steward: Steward, tmp_path: Path) -> None:
