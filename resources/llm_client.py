@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.llm.prompt import Prompt
 from resources.llm_ledger import Outcome
 from resources.settings import Settings, quiet_litellm
 
-if TYPE_CHECKING:
-    import httpx
-
-MAX_RESPONSE_BYTES = 256 * 1024
 _SETUP = threading.Lock()
 _STATUS = {
     400: Outcome.REJECTED,
@@ -50,27 +45,23 @@ class Completion:
     paid: bool = True
 
 
-class OverlongResponse(ValueError):
-    """A response of more bytes than any honest answer needs, or one that would never end."""
-
-
 def complete(settings: Settings, prompt: Prompt, timeout_s: float) -> Completion:
     """Ask once, within ``timeout_s`` in all. Raises nothing that a model or its server can cause."""
     litellm = load_litellm()
     call = _start(lambda: _request(litellm, settings, prompt, timeout_s))
     try:
-        error = call.exception(timeout_s)
+        return call.result(timeout_s)
     except TimeoutError:
         return Completion(Outcome.TIMED_OUT, error_class="Deadline")
-    return _read_response(call.result()) if error is None else _read_failure(error)
 
 
 def load_litellm() -> Any:
     """litellm, imported on first use, with its network habits, callbacks and messages off."""
     with _SETUP:
         quiet_litellm()
-        import httpx
         import litellm
+
+        from resources.llm_http import bound_clients
 
         if litellm.client_session is None:
             litellm.telemetry = False
@@ -82,7 +73,7 @@ def load_litellm() -> Any:
                 callbacks.clear()
             logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)
             logging.getLogger("openai").setLevel(logging.WARNING)  # below, it logs whole prompts
-            litellm.client_session = httpx.Client(event_hooks={"response": [_bound_response]})
+            bound_clients(litellm)
         return litellm
 
 
@@ -106,52 +97,28 @@ def _request(litellm: Any, settings: Settings, prompt: Prompt, timeout_s: float)
     )
 
 
-def _start(work: Callable[[], Any]) -> Future[Any]:
+def _start(work: Callable[[], Any]) -> Future[Completion]:
     """Let ``work`` run in a thread of its own, which nobody waits for beyond the deadline.
 
-    A read timeout starts anew with every byte, and not every vendor's client takes a deadline. Whatever
-    a client raises over a strange body is kept in the future: its class goes to the ledger.
+    A read timeout starts anew with every byte, and not every vendor's client takes a deadline. Of
+    whatever a client raises over a strange body, the class goes to the ledger.
     """
-    future: Future[Any] = Future()
+    future: Future[Completion] = Future()
 
     def run() -> None:
         try:
-            future.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - kept for the caller
-            future.set_exception(error)
+            future.set_result(_read_response(work()))
+        except BaseException as error:  # noqa: BLE001 - told to the caller
+            future.set_result(_read_failure(error))
 
     threading.Thread(target=run, name="llm-call", daemon=True).start()
     return future
 
 
-def _bound_response(response: httpx.Response) -> None:
-    """Let the body end at the byte cap, and a dripping one at the time its request was given."""
-    import httpx
-
-    given_s = (response.request.extensions.get("timeout") or {}).get("read") or 60.0
-    ends = time.monotonic() + given_s
-
-    class Bounded(httpx.SyncByteStream):
-        def __init__(self, stream: httpx.SyncByteStream) -> None:
-            self._stream = stream
-
-        def __iter__(self) -> Iterator[bytes]:
-            seen = 0
-            for chunk in self._stream:
-                seen += len(chunk)
-                if seen > MAX_RESPONSE_BYTES or time.monotonic() > ends:
-                    raise OverlongResponse(f"more than {MAX_RESPONSE_BYTES} bytes or {given_s} s")
-                yield chunk
-
-        def close(self) -> None:
-            self._stream.close()
-
-    if isinstance(response.stream, httpx.SyncByteStream):
-        response.stream = Bounded(response.stream)
-
-
 def _read_failure(error: BaseException) -> Completion:
     import openai
+
+    from resources.llm_http import OverlongResponse, may_be_charged
 
     name = type(error).__name__
     if any(isinstance(one, OverlongResponse) for one in _causes(error)):
@@ -161,7 +128,8 @@ def _read_failure(error: BaseException) -> Completion:
     if "ContentPolicy" in name:
         return Completion(Outcome.REFUSED, error_class=name)
     outcome = _STATUS.get(getattr(error, "status_code", None) or 0, Outcome.UNAVAILABLE)
-    return Completion(outcome, error_class=name, retry_after_s=_retry_after(error), paid=False)
+    paid = may_be_charged(_causes(error))
+    return Completion(outcome, error_class=name, retry_after_s=_retry_after(error), paid=paid)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -19,13 +19,17 @@ Json = dict[str, Any]
 
 @dataclass
 class Reply:
-    """What goes over the wire. ``body`` is sent as it is; ``drip_s`` sleeps after each byte."""
+    """What goes over the wire. ``body`` is sent as it is; ``drip_s`` sleeps after each byte.
+
+    ``cut``: the connection breaks after so many bytes of it.
+    """
 
     body: bytes
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     wait_s: float = 0.0
     drip_s: float = 0.0
+    cut: int | None = None
 
 
 Behaviour = Callable[[Json], Reply]
@@ -147,7 +151,8 @@ def _build_handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
             if not reply.drip_s:
-                self.wfile.write(reply.body)
+                self.wfile.write(reply.body[: reply.cut])
+                self.close_connection = reply.cut is not None
                 return
             for at in range(len(reply.body)):
                 self.wfile.write(reply.body[at : at + 1])

@@ -122,7 +122,29 @@ def test_a_server_that_talks_garbage_is_an_outage_or_a_bad_answer(
     reply = build(llm_timeout_s=5.0).ask(tenant, make_stream())
     assert reply.answers == ()
     assert reply.outcome in (Outcome.INVALID, Outcome.UNAVAILABLE)
-    assert Outcome.STARTED not in {call.outcome for call in read_calls(database, tenant)}
+    calls = read_calls(database, tenant)
+    assert Outcome.STARTED not in {call.outcome for call in calls}
+    assert all(call.cost_usd > Decimal("0.001") for call in calls), "what was answered may be charged"
+
+
+def test_a_connection_that_breaks_in_an_answer_counts_at_the_bound(
+    database: Database, tenant: str, build: Build, model: ScriptedModel
+) -> None:
+    model.script(lambda request: Reply(behave(request).body, cut=40), behave)
+    assert build().ask(tenant, make_stream()).outcome is Outcome.ANSWERED
+    answered, broken = read_calls(database, tenant)
+    assert (broken.outcome, answered.cost_usd) == (Outcome.UNAVAILABLE, Decimal("0.0014"))
+    assert broken.cost_usd > answered.cost_usd
+
+
+@pytest.mark.parametrize("vendor", ["openai", "anthropic", "gemini", "groq"])
+def test_no_vendors_answer_is_read_beyond_the_cap(
+    database: Database, tenant: str, build: Build, model: ScriptedModel, vendor: str
+) -> None:
+    model.script(lambda _: Reply(b"x" * 1_000_000))
+    proposer = build(llm_model=f"{vendor}/scripted-{tenant}", llm_timeout_s=10.0)
+    assert proposer.ask(tenant, make_stream()).outcome is Outcome.INVALID
+    assert {call.error_class for call in read_calls(database, tenant)} == {"OverlongResponse"}
 
 
 @pytest.mark.parametrize(
