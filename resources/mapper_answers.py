@@ -156,11 +156,14 @@ def build_answers(
         reasons, doubt = doubts[at]
         first = settle_confidence(float(sure[at]), caution, needs_person=bool(doubt) or not embedded)
         first = min(first, NO_COUNTERPART) if facts.refused else first
-        ranked = [(top, first), *((index, min(first, float(held[index]))) for index in order[1:MAX_RANKS])]
+        ranks = order[:MAX_RANKS]
+        falling = accumulate([first, *held[list(ranks[1:])].tolist()], min)
         found.append(
             Answer(
                 one.question,
-                tuple(Candidate(one.fields[index], round(value, 4)) for index, value in _fall(ranked)),
+                tuple(
+                    Candidate(one.fields[at], round(sure, 4)) for at, sure in zip(ranks, falling, strict=True)
+                ),
                 _find_method(one, top, embedded=embedded and not settled[at]),
                 evidence[at] | facts.contributions(top, judge.weights),
                 (*reasons, doubt) if doubt else reasons,
@@ -168,12 +171,6 @@ def build_answers(
             )
         )
     return found
-
-
-def _fall(ranked: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
-    """The same order with confidences that never rise."""
-    values = accumulate((value for _, value in ranked), min)
-    return [(index, value) for (index, _), value in zip(ranked, values, strict=True)]
 
 
 def _find_method(one: Measured, top: int, *, embedded: bool) -> Method:
