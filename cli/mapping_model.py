@@ -45,7 +45,7 @@ def propose(fields: Fields, out: Out, lexical: Lexical = False, as_json: Json = 
     from core.ontology import load_ontology
     from resources.question_files import read_questions, write_proposals
 
-    if out.exists() and fields.exists() and out.samefile(fields):
+    if _is_same(out, fields):
         raise FixInput(
             "the answers would overwrite the questions", found=str(out), remedy="Name another --out"
         )
@@ -86,6 +86,13 @@ def evaluate(
         rows = {"shipped model": [(answer, labels[answer.question]) for answer in answers]}
     _warn_lexical(embedded)
     _show_scores(rows, as_json=as_json)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them is not there
+        return False
 
 
 def _answer(questions: list[Question], *, lexical: bool) -> tuple[list[Answer], bool]:

@@ -91,7 +91,8 @@ def train(
 
     Figures are of what was held out: connectors of the tenant, or whole vendors.
     """
-    if tenant is not None and not truth and not unmapped and out is None:
+    files = [*(truth or []), *(unmapped or []), *(catalogue or []), *(rows or [])]
+    if tenant is not None and not files and out is None:
         _train_tenant(tenant, user, reason, activate=activate, as_json=as_json)
     elif tenant is None and truth and out is not None and not activate:
         _train_files(truth, unmapped or [], catalogue or [], rows or [], out, as_json=as_json)
@@ -248,7 +249,7 @@ def _train_files(
     from core.mapper.model import write_model
     from core.ontology import load_ontology
     from resources.embeddings import load_embedder
-    from resources.question_files import read_labels
+    from resources.question_files import open_whole, read_labels
     from resources.training import train_model
     from resources.training_facts import add_facts
 
@@ -260,8 +261,9 @@ def _train_files(
         )
     labels = read_labels(truth, unmapped)
     known = add_facts(labels, catalogues, rows) if catalogues or rows else None
-    model = train_model(labels, load_ontology(), embedder, known)
-    out.write_text(write_model(model), encoding="utf-8")
+    with open_whole(out) as file:  # a place that cannot be written is told before the minutes of training
+        model = train_model(labels, load_ontology(), embedder, known)
+        file.write(write_model(model))
     _show_model(model, out, as_json=as_json)
 
 

@@ -10,6 +10,7 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -72,13 +73,31 @@ def write_proposals(path: Path, rows: Iterable[Sequence[str | int | float]]) -> 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str | int | float]]) -> None:
     """Write a CSV with a header; the file appears whole or not at all. ConfigError when it cannot."""
-    temporary = path.with_name(f".{path.name}.part")
+    with open_whole(path) as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+@contextmanager
+def open_whole(path: Path) -> Iterator[TextIO]:
+    """A new text file that takes its place, behind links too, when all is written; ConfigError if it cannot.
+
+    What is no ordinary file, such as a pipe, stays what it is and is written to.
+    """
     try:
-        with temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(columns)
-            writer.writerows(rows)
-        temporary.replace(path)
+        if path.exists() and not path.is_file():
+            with path.open("w", newline="", encoding="utf-8") as file:
+                yield file
+            return
+        place = path.resolve()
+        temporary = place.with_name(f".{place.name}.part")
+        try:
+            with temporary.open("w", newline="", encoding="utf-8") as file:
+                yield file
+            temporary.replace(place)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(f"cannot be written: {error.strerror}", where=str(path)) from error
 

@@ -268,7 +268,7 @@ def train_model(
     """The model trained on all of ``labels``, with its figures from whole-vendor cross-validation.
 
     ``known``: questions with type, description and profile (``resources/training_facts.py``); without,
-    what those weigh is the prior.
+    what those weigh is the prior. ConfigError for labels that nothing can be learned from.
     """
     from threadpoolctl import threadpool_limits
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import gzip
 import re
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -141,6 +142,8 @@ class _Rows:
         self._files: dict[Key, list[Path]] = defaultdict(list)
         self._measured: dict[Path, dict[str, Profile]] = {}
         for folder in folders:
+            if not folder.is_dir():
+                raise ConfigError("is no folder of rows", where=str(folder))
             for file in sorted(folder.glob("*/*.csv")):
                 system = _match_system([squash(file.parent.name)], systems)
                 if system is not None:
@@ -177,6 +180,6 @@ def _read(path: Path) -> Iterator[dict[str, str]]:
     opened = gzip.open if path.suffix == ".gz" else open
     try:
         with opened(path, "rt", encoding="utf-8", newline="") as file:
-            yield from csv.DictReader(file)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+            yield from csv.DictReader(file, restval="")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"the catalogue cannot be read: {error}", where=str(path)) from error

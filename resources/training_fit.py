@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from core.errors import ConfigError
 from core.mapper.model import Logistic
 from resources.mapper_features import Matrix
 from resources.mapper_scoring import squash
@@ -20,10 +21,15 @@ STEPS = 25
 
 
 def fit_logistic(rows: Matrix, right: Any, names: Sequence[str], strength: float) -> Logistic:
-    """A regularised logistic regression; the weights returned fit values that are not standardised."""
+    """A regularised logistic regression; the weights returned fit values that are not standardised.
+
+    ConfigError where all is right, or nothing.
+    """
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
+    if len(np.unique(right)) < 2:
+        raise ConfigError("the decided fields do not tell right answers from wrong ones; more are needed")
     mean, spread = rows.mean(0), rows.std(0)
     spread = np.where(spread < 1e-9, 1.0, spread)
     learner = LogisticRegression(C=strength, max_iter=2000, tol=1e-6)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from core.errors import ConfigError
 from core.mapper.evidence import FEATURES
 from core.mapper.model import Logistic
 from core.mapper.question import Question, Words
@@ -37,6 +38,8 @@ NAMES = ("full", "strict")
 KNOWN = ("full_known", "strict_known")
 VOTED = tuple(f"blind_{draw}" for draw in range(DRAWS))
 PICK_C = 0.03
+LEAST_VENDORS = 3
+"""A vendor is answered with a caution chosen from others, each of them by a model of the rest."""
 Labels = Mapping[Question, frozenset[str]]
 """What is right per question; empty when it has no counterpart."""
 Aliases = dict[str, set[tuple[str, Words]]]
@@ -83,7 +86,11 @@ def measure_dataset(
     embedder: Embedder | None,
     known: Mapping[Question, Question] | None = None,
 ) -> Dataset:
-    """Evidence of all questions, in all parts. ``known``: questions with type, description, profile."""
+    """Evidence of all questions, in all parts. ``known``: questions with type, description, profile.
+
+    ConfigError for labels that nothing can be learned from.
+    """
+    _check_labels(labels, ontology)
     bench = FactBench(Bench(ontology, embedder))
     questions, known = list(labels), known or {}
     full = bench.bench.measure(questions)
@@ -101,6 +108,22 @@ def measure_dataset(
     parts |= _add_votes(bench, Electorate(full, labels, embedder), blind)
     told = {more: labels[one] for one, more in known.items()}
     return Dataset({**told, **labels}, parts)
+
+
+def _check_labels(labels: Labels, ontology: Ontology) -> None:
+    for one, right in labels.items():
+        unknown = sorted(right - ontology.entity(one.entity).fields.keys())
+        if unknown:
+            raise ConfigError(
+                f"{one.entity} has no field {unknown[0]!r}", where=f"{one.system} {one.stream} {one.field}"
+            )
+    vendors = {one.system for one in labels}
+    if len(vendors) < LEAST_VENDORS:
+        raise ConfigError(
+            "too few systems: each has to be answered by a model of the others",
+            expected=f"decided fields of {LEAST_VENDORS} at least",
+            found=", ".join(sorted(vendors)) or "none",
+        )
 
 
 def _add_known(bench: FactBench, measured: list[Measured], known: Mapping[Question, Question]) -> Part:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,35 @@ def test_a_file_or_place_that_is_not_there(aos: Aos, tmp_path: Path) -> None:
     nowhere = aos("mapping", "propose", "--fields", str(file), "--out", str(tmp_path / "no" / "out.csv"))
     assert nowhere.code == 2
     assert "cannot be written" in nowhere.err
+
+
+@pytest.mark.parametrize("place", [".", "", "/", "folder", "a" * 300])
+def test_a_place_that_is_no_file_is_one_error_and_leaves_nothing(
+    aos: Aos, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "asked.csv").write_bytes(HEADER + b"\na,b,email,contact\n")
+    done = aos("mapping", "propose", "--lexical", "--fields", "asked.csv", "--out", place)
+    assert (done.code, "cannot be written" in done.err) == (2, True)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["asked.csv", "folder"]
+
+
+def test_a_link_stays_a_link_and_a_pipe_a_pipe(aos: Aos, tmp_path: Path) -> None:
+    """As a file that takes their place would: ``--out /dev/null`` must not make it a file."""
+    asked, real, link, pipe = (tmp_path / name for name in ("asked.csv", "real.csv", "link.csv", "pipe"))
+    asked.write_bytes(HEADER + b"\na,b,email,contact\n")
+    link.symlink_to(real)
+    os.mkfifo(pipe)
+    heard: list[str] = []
+    reader = threading.Thread(target=lambda: heard.append(pipe.read_text()), daemon=True)
+    reader.start()
+    for out in (link, pipe):
+        assert aos("mapping", "propose", "--lexical", "--fields", str(asked), "--out", str(out)).code == 0
+    reader.join(10)
+    assert link.is_symlink()
+    assert pipe.is_fifo()
+    assert heard == [real.read_text()]
 
 
 def test_rows_that_stand_twice_are_answered_once_and_alike(aos: Aos, tmp_path: Path) -> None:

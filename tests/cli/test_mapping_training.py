@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from contextlib import closing
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def tenant(aos: Aos, home: Path) -> str:
 BAD_INPUT = [
     (["train"], "nothing to train from"),
     (["train", TENANT, "--out", "m.json"], "nothing to train from"),
+    (["train", TENANT, "--catalogue", "c.csv"], "nothing to train from"),
     (["train", "--truth", "t.csv"], "nothing to train from"),
     (["train", TENANT, "--activate"], "a reason is needed"),
     (["train", "nobody"], "no tenant 'nobody'"),
@@ -50,6 +52,33 @@ def test_bad_input_is_one_clear_error_and_exit_2(
     answer = aos("mapping", *arguments)
     assert answer.code == 2
     assert said in " ".join((answer.err + answer.out).split())
+
+
+HEAD = "source_system,source_entity,source_field,canonical_entity,canonical_field\n"
+THREE = HEAD + "".join(f"{one},contacts,email,contact,email\n" for one in "abc")
+BAD_TRUTH = [
+    (HEAD, [], "too few systems"),
+    (HEAD + "a,contacts,email,contact,email\nb,contacts,fn,contact,first_name\n", [], "found a, b"),
+    (HEAD + "a,contacts,email,contact,e_mail\n", [], "a contacts email: contact has no field 'e_mail'"),
+    (HEAD + "a,contacts,email,contakt,email\n", [], "no canonical entity 'contakt'"),
+    (THREE, [], "do not tell right answers from wrong"),
+    (THREE, ["--rows", "no/such/folder"], "is no folder of rows"),
+    (THREE, ["--catalogue", "cut.csv.gz"], "the catalogue cannot be read"),
+    (THREE, ["--out", "no/such/folder/m.json"], "cannot be written"),
+]
+
+
+@pytest.mark.parametrize(("truth", "options", "said"), BAD_TRUTH, ids=[said for *_, said in BAD_TRUTH])
+def test_files_that_teach_nothing_are_one_clear_error(
+    aos: Aos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, truth: str, options: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("t.csv").write_text(truth)
+    Path("cut.csv.gz").write_bytes(gzip.compress(b"system,stream,field,type\n" * 99)[:40])
+    answer = aos("mapping", "train", "--truth", "t.csv", "--out", "m.json", *options)
+    assert answer.code == 2
+    assert said in " ".join((answer.err + answer.out).split())
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["cut.csv.gz", "t.csv"]
 
 
 def test_from_decisions_to_a_model_that_answers_and_back(aos: Aos, tenant: str, tmp_path: Path) -> None:
