@@ -47,7 +47,7 @@ def parse_path(text: str) -> Path:
     """Read ``properties.name``, ``email.0.value``, ``"a.b".c``.
 
     Dots separate, a bare number after the first part is an array position, ``*`` is any element;
-    double quotes keep a part literal (``""`` inside quotes is one quote).
+    double quotes keep a part literal (``""`` inside quotes is one quote, ``""`` alone an empty key).
     """
     parts: list[str | int] = []
     rest = text
@@ -61,10 +61,10 @@ def parse_path(text: str) -> Path:
         else:
             bare = re.match(r'[^."]*', rest)
             part = bare.group(0) if bare else ""
+            if not part:
+                raise ConfigError("field path has an empty part", found=repr(text))
             parts.append(int(part) if parts and part.isdigit() else part)
             rest = rest[len(part) :]
-        if parts[-1] == "":
-            raise ConfigError("field path has an empty part", found=repr(text))
         if not rest:
             return tuple(parts)
         if not rest.startswith("."):

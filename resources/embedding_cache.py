@@ -62,8 +62,13 @@ def fill_from_cache(conn: Connection, tenant_id: str, embedder: Embedder, texts:
         cache.c.words == text("ANY(:words)").bindparams(bindparam("words", missing, ARRAY(TEXT))),
     )
     rows = conn.execute(query)
-    embedder.offer({row.words: np.frombuffer(row.embedding, _WIRE) for row in rows})
+    embedder.offer({row.words: _read(row.embedding) for row in rows})
     return embedder.missing(missing)
+
+
+def _read(kept: bytes) -> Vectors:
+    """A kept vector; an empty one where the bytes are none."""
+    return np.frombuffer(kept if len(kept) % _WIRE.itemsize == 0 else b"", _WIRE)
 
 
 def save_to_cache(conn: Connection, tenant_id: str, found: Mapping[str, Vectors]) -> None:

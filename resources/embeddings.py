@@ -50,8 +50,9 @@ class Embedder:
         return Embedder(self._encode, self.name)
 
     def offer(self, vectors: dict[str, Vectors]) -> None:
-        """Take vectors over that were computed before."""
-        self._known.update(vectors)
+        """Take vectors over that were computed before; what is no such vector is computed anew."""
+        usable = {text: one for text, one in vectors.items() if one.shape == (DIMENSION,)}
+        self._known.update((text, one) for text, one in usable.items() if np.isfinite(one).all())
 
     def missing(self, texts: Sequence[str]) -> list[str]:
         """Which of ``texts`` would have to be computed, each once, shortest first."""

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from core.load_columns import write_pointer
 from core.mapper.profile import Profile
 from core.names import Path, format_path, parse_path, quote_identifier, quote_literal
 from resources.samples import ROWS, open_sample
@@ -64,7 +65,7 @@ def measure_profiles(files: Sequence[str], paths: Sequence[str]) -> Mapping[str,
     """Profiles of fields by path; those the files have no column for are absent."""
     import duckdb
 
-    if not paths:
+    if not files or not paths:
         return {}
     with duckdb.connect() as db:
         return _measure(db, paths, open_sample(db, files, ROWS))
@@ -104,15 +105,9 @@ def _write_value(parts: Path) -> str:
     column = quote_identifier(str(parts[0])) + "::VARCHAR"
     if len(parts) == 1:
         return column
-    inner = "".join(f"[{one}]" if isinstance(one, int) else _write_step(one) for one in parts[1:])
+    inner = quote_literal(write_pointer(parts[1:]))
     # text that is no JSON has no inner values
-    return (
-        f"json_extract_string(CASE WHEN json_valid({column}) THEN {column} END, {quote_literal('$' + inner)})"
-    )
-
-
-def _write_step(key: str) -> str:
-    return '."' + key.replace('"', '\\"') + '"'
+    return f"json_extract_string(CASE WHEN json_valid({column}) THEN {column} END, {inner})"
 
 
 def _read(row: Sequence[float | None]) -> Profile | None:

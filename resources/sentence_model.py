@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from transformers import BertModel
 from transformers.utils import logging as transformers_logging
@@ -32,7 +31,7 @@ LONG, NEARLY = 12, 0.85
 
 
 class SentenceModel:
-    """A BERT encoder in a folder. Raises OSError, RuntimeError or ValueError when it cannot be read."""
+    """A BERT encoder in a folder. Raises OSError or ValueError when it cannot be read."""
 
     def __init__(self, folder: Path) -> None:
         text = (folder / "tokenizer.json").read_text(encoding="utf-8")
@@ -112,8 +111,8 @@ def _read_weights(folder: Path) -> Any:
     transformers_logging.disable_progress_bar()
     try:
         model = BertModel.from_pretrained(str(folder), add_pooling_layer=False, local_files_only=True)
-    except SafetensorError as error:
-        raise ValueError(f"the weights cannot be read: {error}") from error
+    except Exception as error:  # whatever a damaged file makes of the libraries
+        raise ValueError(f"the weights cannot be read: {type(error).__name__}: {error}") from error
     finally:
         transformers_logging.set_verbosity(said)
     return model.eval()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ConfigError
+from core.mapper.decision import AUTO
 from core.mapper.evidence import FACTS, FEATURES, HELPS, STAGE_TWO, is_lexical
 
 SHIPPED = Path(__file__).parent / "model.json"
@@ -130,15 +131,18 @@ def read_model(text: str, where: str) -> MapperModel:
             facts=_logistic_from_json(document["facts"]),
             caution=float(document["caution"]),
         )
-    except (ValueError, KeyError, TypeError) as error:
+        fingerprint = str(document["fingerprint"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError(f"the mapping model cannot be read: {error!r}", where=where) from error
-    _check(model, str(document["fingerprint"]), where)
+    _check(model, fingerprint, where)
     return model
 
 
 def _check(model: MapperModel, fingerprint: str, where: str) -> None:
     if model.fingerprint != fingerprint:
         raise ConfigError("the mapping model does not match its fingerprint", where=where)
+    if not AUTO <= model.caution <= 1:
+        raise ConfigError("the mapping model is not cautious", expected=f"{AUTO} to 1", where=where)
     for stages in (model.embedded, model.lexical):
         unknown = (set(stages.pick.names) - set(FEATURES)) | (set(stages.trust.names) - set(STAGE_TWO))
         if unknown:

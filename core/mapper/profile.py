@@ -61,6 +61,11 @@ class Profile:
     magnitude: float = -1.0
     count: int = -1
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no value was seen at all; one in thousands rounds to ``null`` 1 as well."""
+        return self.null >= 1 and self.unique < 0
+
     def to_json(self) -> dict[str, float]:
         """The stored form: what differs from nothing known."""
         empty = asdict(Profile())

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from core.mapping import FieldMapping, Transform
+from core.names import format_path, parse_path
 
 Status = Literal["pending", "approved", "rejected", "applied", "expired"]
 APPLIED_REASON = "applied by itself"
@@ -72,5 +73,8 @@ class Proposal:
 
 
 def find_source(field: str) -> str:
-    """The path to read of a field path: the first element of each list."""
-    return ".".join("0" if part == "*" else part for part in field.split("."))
+    """The path to read of a field path: the first element of each list; a column may be called ``*``."""
+    if "*" not in field:
+        return field
+    column, *inner = parse_path(field)
+    return format_path((column, *(0 if part == "*" else part for part in inner)))

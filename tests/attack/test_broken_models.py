@@ -124,6 +124,8 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "weights garbled": lambda folder: _garble(_find(folder, "model.safetensors")),
     "weights gone": lambda folder: _find(folder, "model.safetensors").unlink(),
     "config cut short": lambda folder: _truncate(folder / "config.json"),
+    "config of another kind": lambda folder: (folder / "config.json").write_text("[]"),
+    "config with other types": lambda folder: (folder / "config.json").write_text('{"hidden_size": "many"}'),
     "another size": _shrink,
     "tokenizer garbled": lambda folder: _garble(_find(folder, "tokenizer.json")),
     "no model inside": lambda folder: _find(folder, "modules.json").unlink(),
@@ -217,6 +219,10 @@ TRAINED: dict[str, Callable[[str], str | bytes]] = {
     "a stage missing": _drop_key,
     "no text": lambda _: b"\xff\xfe\x00",
     "a list": lambda _: "[]",
+    "too deep": lambda _: "[" * 100_000,
+    "no fingerprint": lambda text: text.replace('"fingerprint"', '"finger"', 1),
+    "weights in a list": lambda text: text.replace('"weights": {', '"weights": [], "was": {', 1),
+    "not cautious": lambda text: text.replace('"caution": 0.', '"caution": 0.0', 1),
     "NaN": lambda text: text.replace('"bias": -', '"bias": NaN, "was": -', 1),
 }
 

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
+from core.mapper.proposal import find_source
+from core.names import format_path
+from resources.looks import measure_looks
 from resources.profiles import measure_profiles
 
 SECRET = "canary-7f3a@secret.example"
@@ -39,6 +43,30 @@ def test_patterns_are_counted_and_no_value_is_kept(tmp_path: Path) -> None:
     assert found["empty"].null == 1.0
     assert found["flag"].boolean == 1.0
     assert SECRET not in json.dumps([one.to_json() for one in found.values()])
+
+
+@pytest.mark.parametrize(
+    "key", ["a\\", 'a"b', "a.b", "a/b", "~1", "", "0", "*b", "a[0]", "$", "#", "it's", "\n"]
+)
+def test_any_key_of_a_nested_value_can_be_looked_at(tmp_path: Path, key: str) -> None:
+    file = str(tmp_path / "load.parquet")
+    pq.write_table(pa.table({"inner": [json.dumps({key: "word", key + "x": "other"})]}), file)
+    path = format_path(("inner", key))
+    assert measure_profiles([file], [path])[path].length == 4
+    assert measure_looks([file], {path: "category"})[path].categories == ("word",)
+
+
+@pytest.mark.parametrize("name", ["a.*.b", "*", 'x".*."'])
+def test_a_column_with_a_star_in_its_name_is_no_list(name: str) -> None:
+    assert find_source(format_path((name,))) == format_path((name,))
+    assert find_source(format_path((name, "*", "b"))) == format_path((name, 0, "b"))
+
+
+def test_one_value_in_thousands_is_seen(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"x": ["a", *([None] * 4_999)]}), tmp_path / "load.parquet")
+    (found,) = measure_profiles([str(tmp_path / "load.parquet")], ["x"]).values()
+    assert found.null == 1.0
+    assert not found.is_empty
 
 
 def test_days_and_times_in_any_usual_spelling(tmp_path: Path) -> None:
