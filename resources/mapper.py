@@ -21,7 +21,7 @@ from core.mapper.decision import BELOW_AUTO
 from core.mapper.derived import Derived
 from core.mapper.look import Look
 from core.mapper.model import MapperModel
-from core.mapper.proposal import Proposal
+from core.mapper.proposal import Proposal, find_source
 from core.mapper.transforms import TransformChoice
 from core.mapping import MappingSet
 from core.ontology import Ontology
@@ -30,10 +30,11 @@ from resources.clock import Clock
 from resources.collection import collect_rarely
 from resources.coverage import StreamCoverage, read_coverage
 from resources.database import Database
+from resources.mapper_open import find_open, leave_unknown
 from resources.mapper_settle import Settled, settle_streams
 from resources.mapper_transforms import LEAST, Looker, choose_transforms, describe_look
-from resources.proposals import expire_proposals, read_derived, read_known
 from resources.registry import active_sets
+from resources.registry_rows import StreamKey
 from resources.settings import Settings
 from resources.stream_entities import save_guesses
 from resources.stream_facts import read_schemas
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 
 AskModel = Callable[[str, "StreamQuestion"], "list[LlmAnswer]"]
 WORDS_ALONE = "no embedding model: proposed by words alone, everything waits for review"
-_Field = tuple[str, str, str]
 
 
 @dataclass
@@ -97,50 +97,23 @@ def map_tenant(
         return report
     report.warnings += [chosen.warning] if chosen.warning else []
     basis = f"{chosen.label}/{ontology.fingerprint[:12]}"
-    open_fields = _find_open(db, tenant_id, coverage, basis)
+    open_fields = find_open(db, tenant_id, known, coverage, basis)
+    report.warnings += leave_unknown(ontology, coverage, open_fields)
     if not open_fields:
         return report
     from resources.embeddings import ModelUnusable, load_embedder
 
     embedder = (load or load_embedder)()
-    streams = [one for one in coverage if open_fields.get((one.connector, one.stream))]
     mapper = _Mapper(db, settings, ontology, tenant_id, chosen.model, embedder, basis, report, lake)
     try:
-        mapper.run(streams, open_fields, schemas, ask_model)
+        mapper.run(coverage, open_fields, schemas, ask_model)
     except ModelUnusable as error:  # it loaded, and broke on these names: before anything was proposed
         report.warnings.append(f"the embedding model is unusable: {error}")
         mapper.embedder = None
-        mapper.run(streams, open_fields, schemas, ask_model)
+        mapper.run(coverage, open_fields, schemas, ask_model)
     if mapper.embedder is None:
         report.warnings.append(WORDS_ALONE)
     return report
-
-
-def _find_open(
-    db: Database, tenant_id: str, coverage: Sequence[StreamCoverage], basis: str
-) -> dict[tuple[str, str], set[str]]:
-    """Unmapped fields by stream that have no proposal, or a pending one from another basis."""
-    with db.tenant(tenant_id) as conn:
-        known = read_known(conn, tenant_id)
-        unknown = {(one.connector, one.stream, path) for one in coverage for path in one.unknown}
-        there = unknown | {(one.connector, one.stream, path) for one in coverage for path in one.mapped}
-        derived = {
-            key
-            for key, parts in read_derived(conn, tenant_id).items()
-            if all((*key[:2], part) in there for part in parts)
-        }
-        gone = [
-            key
-            for key, (status, _) in known.items()
-            if status == "pending" and key not in unknown and key not in derived
-        ]
-        expire_proposals(conn, tenant_id, gone)
-    found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for connector, stream, path in unknown:
-        status, made_from = known.get((connector, stream, path), ("", ""))
-        if not status or status == "expired" or (status == "pending" and made_from != basis):
-            found[connector, stream].add(path)
-    return found
 
 
 @dataclass
@@ -159,14 +132,22 @@ class _Mapper:
     def run(
         self,
         streams: Sequence[StreamCoverage],
-        open_fields: Mapping[tuple[str, str], set[str]],
-        schemas: Mapping[tuple[str, str], TableSchema],
+        open_fields: Mapping[StreamKey, Mapping[str, str]],
+        schemas: Mapping[StreamKey, TableSchema],
         ask_model: AskModel | None,
     ) -> None:
         from resources.mapper_batch import answer_streams
 
         self.report.embedded = self.embedder is not None
-        left = [one for one in streams if (one.connector, one.stream) not in self.settled]
+        basis = self._basis()
+        wanted = {
+            key: {path for path, made_from in fields.items() if made_from != basis}
+            for key, fields in open_fields.items()
+            if key not in self.settled
+        }
+        left = [one for one in streams if wanted.get((one.connector, one.stream))]
+        if not left:
+            return
         looker = Looker(self.db, self.lake, self.tenant_id)
         held = active_sets(self.db, self.tenant_id, sorted({one.connector for one in left}))
         answered = answer_streams(
@@ -183,15 +164,25 @@ class _Mapper:
         # Postgres stores one batch while the next one is answered
         with ThreadPoolExecutor(1, "settle") as writer:
             before: Future[Settled] | None = None
-            for batch in answered:
-                proposed = self._propose_batch(batch, open_fields, held, looker, ask_model)
-                self._keep_guesses(batch)
+            try:
+                for batch in answered:
+                    proposed = self._propose_batch(batch, wanted, held, looker, ask_model)
+                    self._keep_guesses(batch)
+                    writing, before = before, None
+                    self._take(writing)
+                    before = writer.submit(
+                        settle_streams,
+                        self.db,
+                        self.settings,
+                        self.ontology,
+                        self.tenant_id,
+                        proposed,
+                        batch.guesses.keys(),
+                    )
+                    self.settled.update(proposed)
+            finally:
                 self._take(before)
-                before = writer.submit(
-                    settle_streams, self.db, self.settings, self.ontology, self.tenant_id, proposed
-                )
-                self.settled.update(proposed)
-            self._take(before)
+                self.report.warnings += looker.warnings
 
     def _keep_guesses(self, batch: Batch) -> None:
         """A person confirms which entity a stream is: ``aos mapping entity``, or first thing in a review."""
@@ -217,23 +208,23 @@ class _Mapper:
     def _propose_batch(
         self,
         batch: Batch,
-        open_fields: Mapping[tuple[str, str], set[str]],
-        held: Mapping[tuple[str, str], MappingSet],
+        wanted_fields: Mapping[StreamKey, set[str]],
+        held: Mapping[StreamKey, MappingSet],
         looker: Looker,
         ask_model: AskModel | None,
-    ) -> dict[tuple[str, str], list[Proposal]]:
-        by_stream: dict[tuple[str, str], list[Answer]] = defaultdict(list)
+    ) -> dict[StreamKey, list[Proposal]]:
+        by_stream: dict[StreamKey, list[Answer]] = defaultdict(list)
         for answer in batch.answers:
             by_stream[answer.question.system, answer.question.stream].append(answer)
         proposed = {}
         for stream in batch.streams:
             key = (stream.connector, stream.stream)
-            wanted = [one for one in by_stream[key] if one.question.field in open_fields[key]]
+            wanted = [one for one in by_stream[key] if one.question.field in wanted_fields[key]]
             if ask_model is not None:
                 wanted = self._weigh(wanted, ask_model)
             entity = batch.entities.get(key, stream.entity or "")
             filled = {one.target for one in held[key].mappings} if key in held else set()
-            with self.report.clock("propose"):
+            with self.report.clock("propose"), looker.reading(key):
                 proposed[key] = self._propose_stream(entity, stream, by_stream[key], wanted, filled, looker)
         return proposed
 
@@ -289,7 +280,7 @@ class _Mapper:
         choice = choice or TransformChoice("direct")
         if choice.doubt:
             remarks = (*remarks, choice.doubt)
-        if choice.doubt or answer.entity or "*" in question.field.split("."):
+        if choice.doubt or answer.entity or find_source(question.field) != question.field:
             confidence = min(confidence, BELOW_AUTO)  # an entity nobody declared is a person's to confirm
         target = best.field if best is not None and answer.confidence >= LEAST else None
         self.report.asked += 1

@@ -100,6 +100,8 @@ def answer_streams(
     for part in _cut(streams):
         with clock("profile"):
             profiles = {} if looker is None else _measure(looker, part)
+        if looker is not None:
+            part = [one for one in part if (one.connector, one.stream) not in looker.unreadable]
         questions = build_questions(part, schemas, profiles)
         with clock("entity"):
             guesses = _guess(finder, questions)
@@ -165,7 +167,6 @@ def _measure(looker: Looker, streams: Sequence[StreamCoverage]) -> dict[StreamKe
     found: dict[StreamKey, Mapping[str, Profile]] = {}
     for stream in streams:
         key = (stream.connector, stream.stream)
-        files = looker.list_files(key)
-        if files:
-            found[key] = measure_profiles(files, stream.unknown)
+        with looker.reading(key):
+            found[key] = measure_profiles(looker.list_files(key), stream.unknown)
     return found

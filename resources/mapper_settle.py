@@ -5,7 +5,7 @@ A stream is settled whole or not at all, its set together with its proposals, de
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -25,6 +25,7 @@ from resources.proposals import OPEN, add_mappings, save_proposals
 from resources.registry_changes import publish_all_in, read_all_holding
 from resources.registry_rows import StreamKey, wait_turn
 from resources.settings import Settings
+from resources.stream_entities import PROPOSED, read_entities
 from resources.tables import mapping_decisions as decisions
 from resources.tables import proposals as table
 
@@ -59,17 +60,26 @@ def settle_streams(
     ontology: Ontology,
     tenant_id: str,
     proposed: Mapping[StreamKey, Sequence[Proposal]],
+    guessed: Collection[StreamKey] = (),
 ) -> Settled:
-    """Store the proposals of each stream and publish what is sure, together."""
+    """Store the proposals of each stream and publish what is sure, together.
+
+    ``guessed``: streams whose entity was in question. What was answered under another entity than people
+    chose in the meantime is dropped: it is asked again.
+    """
     done = Settled()
     auto, low = settings.auto_apply_confidence, settings.review_confidence
     with db.tenant(tenant_id) as conn:
         wait_turn(conn, tenant_id)
         held = read_all_holding(conn, tenant_id, proposed.keys())
+        decided = {key for key, one in read_entities(conn, tenant_id).items() if one.status != PROPOSED}
         closed = _read_closed(conn, tenant_id, proposed)
         judged: dict[StreamKey, list[Proposal]] = {}
         wanted: _Wanted = {}
         for key, found in proposed.items():
+            other = key in held and any(one.entity != held[key].entity for one in found)
+            if other or (key in guessed and key in decided):
+                continue
             left = [one for one in found if (*key, one.field) not in closed]
             judged[key] = _hold_back(left, {one.target for one in _mappings(held.get(key))}, auto)
             sure = [one for one in judged[key] if decide(one.confidence, auto, low) == "apply"]

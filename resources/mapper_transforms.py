@@ -5,7 +5,8 @@ Which transform follows is ``core/mapper/transforms.py``. Without a lake, names 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from core.mapper.answer import Answer
@@ -18,6 +19,7 @@ from core.mapper.proposal import Proposal, find_source
 from core.mapper.question import Question, Reading, read_question
 from core.mapper.transforms import Around, TransformChoice, propose_transform, read_types, says_minor
 from core.mapping import MappingSet
+from core.names import join_name
 from core.ontology import CanonicalField, Entity, Ontology
 from resources.database import Database
 from resources.lake import Lake
@@ -46,6 +48,24 @@ class Looker:
 
     def __init__(self, db: Database, lake: Lake | None, tenant_id: str) -> None:
         self._db, self._lake, self._tenant_id = db, lake, tenant_id
+        self.unreadable: dict[StreamKey, str] = {}
+        """Streams whose newest loads cannot be read, and what the engine's error is."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """What to say of ``unreadable``."""
+        told = "its newest loads cannot be read, its unmapped fields wait"
+        return [f"{join_name(*key)}: {told} ({error})" for key, error in self.unreadable.items()]
+
+    @contextmanager
+    def reading(self, key: StreamKey) -> Iterator[None]:
+        """Around all that looks at a stream's values: a damaged file is that stream's trouble only."""
+        import duckdb
+
+        try:
+            yield
+        except duckdb.Error as error:  # its class only: the text may quote a value
+            self.unreadable[key] = type(error).__name__
 
     def list_files(self, key: StreamKey) -> list[str]:
         """Files of the stream's newest loads, newest first; none where nothing landed."""
@@ -160,7 +180,7 @@ def _list_wanted(entity: Entity, answers: Sequence[Answer], told: Mapping[str, P
 def _want(question: Question, target: CanonicalField) -> Wanted | None:
     """What about the values has to be known before a transform can be chosen."""
     types, profile = read_types(question.type), question.profile
-    if types & {"object", "array"} or (profile is not None and profile.null >= 1):
+    if types & {"object", "array"} or (profile is not None and profile.is_empty):
         return None
     if target.type in ("date", "datetime"):
         return None if types and types <= {"date", "timestamp"} else "time"

@@ -342,6 +342,7 @@ def embed_decisions(conn: Connection, tenant_id: str, embedder: Embedder) -> int
         select(vectors.c.words)
         .distinct()
         .where(vectors.c.tenant_id == tenant_id, vectors.c.embedding.is_(None))
+        .order_by(vectors.c.words)  # two syncs at once: rows are locked in one order
     )
     words = list(conn.execute(query).scalars())
     for name, vector in zip(words, embedder.embed(words), strict=True):

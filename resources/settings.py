@@ -74,7 +74,11 @@ class Settings(BaseSettings):
         default=3600, ge=60, description="A run older than this counts as stuck and is ended by the reaper."
     )
     auto_apply_confidence: float = Field(
-        default=0.85, ge=0, le=1, description="Mappings at least this sure apply by themselves."
+        default=0.85,
+        ge=0.85,
+        le=1,
+        description="Mappings at least this sure apply by themselves. Not below 0.85: what a person has to "
+        "look at may be nearly as sure.",
     )
     mapper_enabled: bool = Field(
         default=True, description="Whether a sync proposes mappings for the fields that have none."

@@ -6,11 +6,11 @@ said so; a stream that was declared to have none stays raw and is not asked agai
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from core.errors import MappingRefused, UnknownName
@@ -72,6 +72,14 @@ def save_guesses(conn: Connection, tenant_id: str, guesses: Mapping[StreamKey, S
         keys = ["tenant_id", "connector", "stream"]
         undecided = table.c.status == PROPOSED
         conn.execute(statement.on_conflict_do_update(index_elements=keys, set_=fresh, where=undecided), rows)
+
+
+def forget_guesses(conn: Connection, tenant_id: str, in_question: Collection[StreamKey]) -> None:
+    """Drop guesses about streams that are gone, or of which a config or a set says what they are."""
+    for key, one in read_entities(conn, tenant_id).items():
+        if one.status == PROPOSED and key not in in_question:
+            chosen = (table.c.tenant_id == tenant_id, table.c.connector == key[0], table.c.stream == key[1])
+            conn.execute(delete(table).where(*chosen, table.c.status == PROPOSED))
 
 
 def read_entities(conn: Connection, tenant_id: str) -> dict[StreamKey, StreamEntity]:

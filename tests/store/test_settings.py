@@ -49,6 +49,7 @@ def test_a_relative_path_counts_from_where_the_command_runs(
         ("AOS_RUN_MAX_S", "1"),
         ("AOS_LOG_LEVEL", "LOUD"),
         ("AOS_REVIEW_CONFIDENCE", "0.9"),
+        ("AOS_AUTO_APPLY_CONFIDENCE", "0.8"),
     ],
 )
 def test_a_wrong_value_is_one_clear_error(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

@@ -1,0 +1,71 @@
+"""Which fields of a tenant are open: no set maps them, and nobody answered them on the same basis before."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from core.names import join_name
+from core.ontology import Ontology
+from resources.coverage import StreamCoverage
+from resources.database import Database
+from resources.proposals import expire_proposals, read_derived, read_known
+from resources.registry_rows import StreamKey
+from resources.stream_entities import forget_guesses
+
+MAX_PATH = 2_000
+"""Bytes of a field's path; longer ones are made by a machine, and no index takes them."""
+
+
+def find_open(
+    db: Database,
+    tenant_id: str,
+    streams: Sequence[StreamCoverage],
+    coverage: Sequence[StreamCoverage],
+    basis: str,
+) -> dict[StreamKey, dict[str, str]]:
+    """Unmapped fields by stream that have no proposal, or a pending one from another basis, which is told.
+
+    What waits and is no question any more is closed: of fields, and which entity a stream is.
+    """
+    with db.tenant(tenant_id) as conn:
+        forget_guesses(conn, tenant_id, {(one.connector, one.stream) for one in streams if not one.entity})
+        known = read_known(conn, tenant_id)
+        unknown = {(one.connector, one.stream, path) for one in coverage for path in one.unknown}
+        there = {
+            (one.connector, one.stream, path)
+            for one in streams
+            if not one.stays_raw
+            for path in (*one.mapped, *one.unknown)
+        }
+        derived = {
+            key
+            for key, parts in read_derived(conn, tenant_id).items()
+            if all((*key[:2], part) in there for part in parts)
+        }
+        gone = [
+            key
+            for key, (status, _) in known.items()
+            if status == "pending" and key not in unknown and key not in derived
+        ]
+        expire_proposals(conn, tenant_id, gone)
+    found: dict[StreamKey, dict[str, str]] = defaultdict(dict)
+    for connector, stream, path in unknown:
+        if len(path.encode()) > MAX_PATH:
+            continue
+        status, made_from = known.get((connector, stream, path), ("", ""))
+        if not status or status == "expired" or (status == "pending" and made_from != basis):
+            found[connector, stream][path] = made_from if status == "pending" else ""
+    return found
+
+
+def leave_unknown(
+    ontology: Ontology, coverage: Sequence[StreamCoverage], open_fields: dict[StreamKey, dict[str, str]]
+) -> list[str]:
+    """Take out streams of entities that there are not, in place; what to say of them."""
+    told = []
+    for one in coverage:
+        key = (one.connector, one.stream)
+        if one.entity and one.entity not in ontology.entities and open_fields.pop(key, {}):
+            told.append(f"{join_name(*key)}: no canonical entity {one.entity!r}, its unmapped fields wait")
+    return told
