@@ -25,7 +25,7 @@ def status(tenant: Tenant = None, as_json: Json = False) -> None:
     """Whether the model may be asked, and why not: settings, switch, budget, breaker."""
     with open_mesh() as mesh:
         facts = _read_facts(mesh)
-        tenants = _read_tenants(mesh, tenant)
+        tenants = _read_tenants(mesh, tenant, is_open=facts["breaker"]["is_open"])
     if as_json:
         print_json(facts | {"tenants": tenants})
         return
@@ -58,7 +58,7 @@ def off(tenant: Tenant = None, user: User = None, as_json: Json = False) -> None
 @app.command("ledger")
 def ledger(
     tenant: Annotated[str, typer.Argument(metavar="TENANT")],
-    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many, newest first.")] = 20,
     as_json: Json = False,
 ) -> None:
     """The newest calls: what for, tokens, cost, seconds, how it ended. Never what was said."""
@@ -166,8 +166,7 @@ def _read_facts(mesh: Mesh) -> dict[str, Any]:
     from resources.breaker import Breaker
     from resources.flags import FLAGS, LLM, list_settings
 
-    settings = mesh.settings
-    set_ = list_settings(mesh.db, LLM)
+    settings, set_ = mesh.settings, list_settings(mesh.db, LLM)
     state = None if settings.llm_model is None else Breaker(mesh.db, settings.llm_model).look()
     return {
         "model": settings.llm_model,
@@ -180,7 +179,7 @@ def _read_facts(mesh: Mesh) -> dict[str, Any]:
     }
 
 
-def _read_tenants(mesh: Mesh, tenant: str | None) -> list[dict[str, Any]]:
+def _read_tenants(mesh: Mesh, tenant: str | None, *, is_open: bool) -> list[dict[str, Any]]:
     from resources.flags import FLAGS, LLM, list_settings
     from resources.llm_usage import read_usage
     from resources.tenants import require_tenant
@@ -199,6 +198,7 @@ def _read_tenants(mesh: Mesh, tenant: str | None) -> list[dict[str, Any]]:
             (not set_.get(GLOBAL_TENANT, FLAGS[LLM]), "off for all"),
             (not set_.get(one.tenant_id, True), "off for the tenant"),
             (spent >= limit, "budget spent"),
+            (is_open, "breaker open"),
         ]
         because = next((reason for holds, reason in reasons if holds), None)
         found.append(
@@ -210,13 +210,13 @@ def _read_tenants(mesh: Mesh, tenant: str | None) -> list[dict[str, Any]]:
 
 def _describe_breaker(state: BreakerState | None) -> dict[str, Any]:
     if state is None:
-        return {"state": "no model", "failures": 0, "open_until": None}
+        return {"state": "no model", "failures": 0, "open_until": None, "is_open": False}
     told = f"closed, {state.failures} outages in a row"
     if state.is_open:
         told = f"open until {state.open_until:%H:%M:%S} UTC after {state.failures} outages in a row"
     elif state.open_until is not None:
         told = f"half open: the next call tries, after {state.failures} outages in a row"
-    return {"state": told, "failures": state.failures, "open_until": state.open_until}
+    return {"state": told} | vars(state)
 
 
 def _money(usd: Any, as_json: bool) -> Any:

@@ -106,7 +106,10 @@ def train(
 def models(
     tenant: Tenant,
     activate: Annotated[
-        int | None, typer.Option("--activate", metavar="VERSION", help="Answer with this one from now on.")
+        int | None,
+        typer.Option(
+            "--activate", metavar="VERSION", max=2**31 - 1, help="Answer with this one from now on."
+        ),
     ] = None,
     retire: Annotated[bool, typer.Option("--retire", help="Go back to the shipped model.")] = False,
     user: User = None,

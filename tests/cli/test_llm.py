@@ -83,5 +83,11 @@ def test_the_breaker_is_seen_and_closed(aos: Aos, tenant: str, home: Path) -> No
     found = aos("llm", "breaker", "--json").json
     assert found["failures"] == 5
     assert "open until" in aos("llm", "status").out
+    (row,) = aos("llm", "status", tenant, "--json").json["tenants"]
+    assert (row["asked"], row["because"]) == (False, "breaker open")
     assert "closed, 0 outages" in aos("llm", "breaker", "--reset", "--user", "eve").out
     assert aos("llm", "breaker", "--json").json["open_until"] is None
+
+
+def test_more_calls_than_there_can_be_are_bad_input(aos: Aos, tenant: str) -> None:
+    assert aos("llm", "ledger", tenant, "--limit", "9" * 20).code == 2

@@ -37,6 +37,7 @@ BAD_INPUT = [
     (["train", "*"], "aos mapping decisions"),
     (["models", "nobody"], "no tenant 'nobody'"),
     (["models", TENANT, "--activate", "7", "--reason", "x"], "no model 7"),
+    (["models", TENANT, "--activate", "9999999999", "--reason", "x"], "less than or equal to 2147483647"),
     (["models", TENANT, "--retire", "--reason", "x"], "no model of its own"),
     (["models", TENANT, "--retire"], "a reason is needed"),
     (["models", TENANT, "--activate", "1", "--retire", "--reason", "x"], "not both"),

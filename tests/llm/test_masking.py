@@ -23,6 +23,8 @@ SECRETS = {
     "jane.roe@example.com": "[email]",
     "jane.roe＠example.com": "[email]",
     "jane (at) example.com": "[email]",
+    "jane.roe%40example.com": "[email]",
+    "jane.roe&#64;example.com": "[email]",
     "José.Núñez@пример.рф": "[email]",
     "+49 (170) 123-45 67": "[number]",
     "(555) 010-9999": "[number]",
