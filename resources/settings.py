@@ -100,13 +100,22 @@ class Settings(BaseSettings):
         default=60.0, gt=0, le=600, description="Most seconds one question may take, retries included."
     )
     llm_monthly_budget_usd: float = Field(
-        default=5.0, ge=0, description="What one tenant may spend on the model in a calendar month (UTC)."
+        default=5.0,
+        ge=0,
+        le=1_000_000,
+        description="What one tenant may spend on the model in a calendar month (UTC).",
     )
     llm_price_in_usd_per_1m: float | None = Field(
-        default=None, ge=0, description="Price of 1,000,000 prompt tokens; needed with a model."
+        default=None,
+        ge=0,
+        le=1_000_000,
+        description="Price of 1,000,000 prompt tokens; needed with a model.",
     )
     llm_price_out_usd_per_1m: float | None = Field(
-        default=None, ge=0, description="Price of 1,000,000 answer tokens; needed with a model."
+        default=None,
+        ge=0,
+        le=1_000_000,
+        description="Price of 1,000,000 answer tokens; needed with a model.",
     )
     actor: str = Field(
         default_factory=_operating_system_user,

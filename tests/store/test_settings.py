@@ -50,6 +50,8 @@ def test_a_relative_path_counts_from_where_the_command_runs(
         ("AOS_LOG_LEVEL", "LOUD"),
         ("AOS_REVIEW_CONFIDENCE", "0.9"),
         ("AOS_AUTO_APPLY_CONFIDENCE", "0.8"),
+        ("AOS_LLM_PRICE_IN_USD_PER_1M", "inf"),
+        ("AOS_LLM_MONTHLY_BUDGET_USD", "inf"),
     ],
 )
 def test_a_wrong_value_is_one_clear_error(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
