@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from core.names import join_name
 from core.ontology import Ontology
@@ -15,6 +16,8 @@ from resources.stream_entities import forget_guesses
 
 MAX_PATH = 2_000
 """Bytes of a field's path; longer ones are made by a machine, and no index takes them."""
+MOST = 10_000
+"""Fields of one stream that one run asks; bounds the memory, the next run asks the rest."""
 
 
 def find_open(
@@ -69,3 +72,11 @@ def leave_unknown(
         if one.entity and one.entity not in ontology.entities and open_fields.pop(key, {}):
             told.append(f"{join_name(*key)}: no canonical entity {one.entity!r}, its unmapped fields wait")
     return told
+
+
+def narrow(stream: StreamCoverage, wanted: Collection[str]) -> StreamCoverage:
+    """A stream of very many fields, with those to ask and some around them; any other as it is."""
+    if len(stream.mapped) + len(stream.unknown) <= MOST:
+        return stream
+    asked = sorted(wanted, key=lambda path: (path.count("."), path))[:MOST]
+    return replace(stream, mapped=stream.mapped[:MOST], unknown=tuple(asked))

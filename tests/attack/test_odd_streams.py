@@ -14,7 +14,7 @@ from sqlalchemy import text
 from core.config_reader import read_config
 from core.names import format_path
 from core.ontology import Ontology
-from resources import mapper, mapper_batch, mapper_settle
+from resources import mapper, mapper_batch, mapper_open, mapper_settle
 from resources.database import Database
 from resources.embeddings import Embedder
 from resources.mapper import WORDS_ALONE, MapperReport, map_tenant
@@ -178,3 +178,14 @@ def test_names_that_could_be_joined_wait_until_a_person_says(engine: Engine) -> 
     for _ in range(2):
         engine.run()
         assert [one.field for one in engine.proposals("pending")] == ["name=first_name+last_name"]
+
+
+def test_a_stream_of_very_many_fields_is_asked_in_parts(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mapper_open, "MOST", 10)
+    fields = [f"map.key_{number}.zodiac" for number in range(20)]
+    engine.land(["email", *fields])
+    assert [engine.run().asked for _ in range(4)] == [10, 10, 1, 0]
+    assert (*KEY, "email") in engine.applied(), "the shallow ones come first"
+    assert {one.field for one in engine.proposals("pending")} == set(fields)
