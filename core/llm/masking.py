@@ -34,7 +34,10 @@ _GIVEN = (
     "Thomas|Tim|Tom|Wang|Wei|William|Yuki|Zhang"
 )
 _ISSUERS = r"sk|pk|rk|whsec|shpat|shpss|ghp|gho|ghs|github_pat|glpat|xox[abeprs]|pat|dop_v1|npg|hf"
-_NAMED_SECRET = r"pass(?:word|wd|phrase)?|pwd|secret|api[ _-]?key|access[ _-]?key|bearer|authorization"
+_NAMED_SECRET = (
+    r"pass(?:wor[dt]|wd|phrase)?|pwd|contraseña|mot de passe|secret|api[ _-]?key|access[ _-]?key|bearer|"
+    r"authorization"
+)
 _TITLES = r"Mr|Mrs|Ms|Dr\.|Prof|Sir|Herr|Frau|Monsieur|Madame|Mme|Sra|Señora?|Doña|Signora?"
 _STOPS = r"\s@<>()\[\],;:\"'/="
 _MASKS = tuple(
@@ -45,12 +48,17 @@ _MASKS = tuple(
         ("key", rf"\b(?:{_ISSUERS})[-_][\w-]{{8,}}"),
         ("key", r"\b(?:AKIA|ASIA|AIza|SG\.)[\w.-]{12,}"),
         ("key", rf"(?i)\b(?:{_NAMED_SECRET})(?:\s*[:=]\s*|\s+is\s+)[^\s,;]+"),
+        ("key", r"(?i)\b(?:[a-z]+_)?token\s*[:=]\s*[^\s,;&]{4,}"),
         ("url", r"(?i)\b[a-z][a-z0-9+.-]{1,15}://[^\s/@]*@[^\s]+"),
         ("email", rf"[^{_STOPS}]{{1,64}}\s?(?:@|%40|&#64;|\(at\)|\[at\])\s?[^{_STOPS}]{{2,190}}"),
         ("account", r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b"),
         ("key", r"(?<![A-Za-z0-9])(?=[A-Za-z]*\d[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16,}"),
         ("key", r"(?<![\w/+-])(?=[\w/+-]*\d)(?=[\w/+-]*[a-z])(?=[\w/+-]*[A-Z])[\w/+-]{24,}={0,2}"),
         ("key", r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"),
+        (
+            "device",
+            r"(?i)(?<![\w:])(?:(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}|(?:[0-9a-f]{1,4}::?){4,7}[0-9a-f]{1,4})(?!\w)",
+        ),
         ("canary", r"(?i)(?<![a-z])canary[\w.:-]*"),
         ("number", r"(?<!\w)[+(]?\d(?:[\s().\-/·–—]{0,3}\d){6,}"),
         ("number", r"\d{6,}"),
