@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.mapping_common import User, check_tenant
-from cli.output import Json, print_json, print_table, say, show_records
+from cli.output import Json, clean, print_json, print_table, say, show_records
 from cli.services import open_mesh
 from core.errors import ConfigError, FixInput
 from core.names import GLOBAL_TENANT
@@ -171,9 +171,10 @@ def decisions(
     elif as_json:
         print_json([dict(zip(TRUTH_COLUMNS, row, strict=True)) for row in rows])
     else:
+        show = clean if sys.stdout.isatty() else str  # a program gets the names as they are
         writer = csv.writer(sys.stdout)
         writer.writerow(TRUTH_COLUMNS)
-        writer.writerows(rows)
+        writer.writerows([show(cell) for cell in row] for row in rows)
 
 
 def describe_model(one: TenantModel) -> dict[str, object]:

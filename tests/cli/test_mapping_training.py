@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from core.ontology import load_ontology
 from resources.database import Database
 from resources.settings import load_settings
+from resources.tenant_decisions import Decided
 from tests.cli.conftest import Aos
 from tests.mapper.tenants import decide_strictly, say_decided
 
@@ -108,6 +110,20 @@ def test_from_decisions_to_a_model_that_answers_and_back(aos: Aos, tenant: str, 
     assert aos("mapping", "decisions", tenant, "--out", str(file)).code == 0
     assert len(file.read_text().splitlines()) == len(aos("mapping", "decisions", tenant, "--json").json) + 1
     assert aos("mapping", "decisions", "*").out.startswith("source_system,")
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_no_decided_name_steers_the_terminal(
+    aos: Aos, home: Path, monkeypatch: pytest.MonkeyPatch, is_terminal: bool
+) -> None:
+    tenant = f"odd-names-{is_terminal}".lower()
+    assert aos("tenant", "add", tenant).code == 0
+    with closing(Database.open(load_settings(home=home))) as db:
+        odd = Decided("crm", "contacts", "mail\x1b[2J", "contact", "email", None, "eve")
+        say_decided(db, tenant, [odd])
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+    said = aos("mapping", "decisions", tenant).out
+    assert ("\x1b" in said, "mail\\x1b[2J" in said) == (not is_terminal, is_terminal)
 
 
 def test_a_tenant_without_decisions_is_told_how_many_are_missing(aos: Aos) -> None:
