@@ -19,6 +19,8 @@ from core.schema import FieldSchema, TableSchema
 
 MAX_PATHS = 2_000
 """Fields of a table schema; where there would be more, the deepest levels are left out."""
+MAX_PATH = 2_200
+"""Bytes of a field's path, which no index takes much longer; what lies below counts as its parent's value."""
 MIN_ABSENT = 5
 """Records in a row that must lack a field before it can count as removed."""
 MIN_VALUES = 5
@@ -222,6 +224,8 @@ def _list_fields(columns: Columns, above: Path) -> Iterator[FieldSchema]:
         seen = one.parents + one.absent
         presence_ratio = round(one.present / seen, 4) if seen else 1.0
         text = format_path(path).replace("\0", "\\u0000")  # no store takes NUL
+        if len(text.encode("utf-8", "surrogatepass")) > MAX_PATH:
+            continue
         yield FieldSchema(text, one.types, one.nullable, presence_ratio)
         yield from _list_fields(one.children, path)
 

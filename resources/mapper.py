@@ -30,7 +30,7 @@ from resources.clock import Clock
 from resources.collection import collect_rarely
 from resources.coverage import StreamCoverage, read_coverage
 from resources.database import Database
-from resources.mapper_open import find_open, leave_unknown, narrow
+from resources.mapper_open import find_open, leave_unknown
 from resources.mapper_settle import Settled, settle_streams
 from resources.mapper_transforms import LEAST, Looker, choose_transforms, describe_look
 from resources.registry import active_sets
@@ -145,7 +145,7 @@ class _Mapper:
             for key, fields in open_fields.items()
             if key not in self.settled
         }
-        left = [narrow(one, fields) for one in streams if (fields := wanted.get((one.connector, one.stream)))]
+        left = [one for one in streams if wanted.get((one.connector, one.stream))]
         if not left:
             return
         looker = Looker(self.db, self.lake, self.tenant_id)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from core.names import join_name
 from core.ontology import Ontology
@@ -13,11 +12,6 @@ from resources.database import Database
 from resources.proposals import expire_proposals, read_derived, read_known
 from resources.registry_rows import StreamKey
 from resources.stream_entities import forget_guesses
-
-MAX_PATH = 2_000
-"""Bytes of a field's path; longer ones are made by a machine, and no index takes them."""
-MOST = 10_000
-"""Fields of one stream that one run asks; bounds the memory, the next run asks the rest."""
 
 
 def find_open(
@@ -54,8 +48,6 @@ def find_open(
         expire_proposals(conn, tenant_id, gone)
     found: dict[StreamKey, dict[str, str]] = defaultdict(dict)
     for connector, stream, path in unknown:
-        if len(path.encode()) > MAX_PATH:
-            continue
         status, made_from = known.get((connector, stream, path), ("", ""))
         if not status or status == "expired" or (status == "pending" and made_from != basis):
             found[connector, stream][path] = made_from if status == "pending" else ""
@@ -72,11 +64,3 @@ def leave_unknown(
         if one.entity and one.entity not in ontology.entities and open_fields.pop(key, {}):
             told.append(f"{join_name(*key)}: no canonical entity {one.entity!r}, its unmapped fields wait")
     return told
-
-
-def narrow(stream: StreamCoverage, wanted: Collection[str]) -> StreamCoverage:
-    """A stream of very many fields, with those to ask and some around them; any other as it is."""
-    if len(stream.mapped) + len(stream.unknown) <= MOST:
-        return stream
-    asked = sorted(wanted, key=lambda path: (path.count("."), path))[:MOST]
-    return replace(stream, mapped=stream.mapped[:MOST], unknown=tuple(asked))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from sqlalchemy import text
 from core.config_reader import read_config
 from core.names import format_path
 from core.ontology import Ontology
-from resources import mapper, mapper_batch, mapper_open, mapper_settle
+from resources import mapper, mapper_batch, mapper_settle
 from resources.database import Database
 from resources.embeddings import Embedder
 from resources.mapper import WORDS_ALONE, MapperReport, map_tenant
@@ -66,10 +65,8 @@ def test_a_stream_of_an_entity_that_there_is_not_waits_and_is_said(engine: Engin
     assert (report.asked, engine.proposals()) == (0, [])
 
 
-def test_names_that_no_index_takes_and_keys_without_name(engine: Engine) -> None:
-    draw = random.Random(1)
-    key = "".join(chr(draw.randint(0x4E00, 0x9FFF)) for _ in range(200))
-    engine.land(["email", format_path(("n", "")), format_path((key,) * 8)])
+def test_a_key_without_name_is_asked_like_any(engine: Engine) -> None:
+    engine.land(["email", format_path(("n", ""))])
     assert engine.run().warnings == []
     assert set(engine.applied()) == {(*KEY, "email")}
     assert {one.field for one in engine.proposals("pending")} == {'n.""'}
@@ -178,14 +175,3 @@ def test_names_that_could_be_joined_wait_until_a_person_says(engine: Engine) -> 
     for _ in range(2):
         engine.run()
         assert [one.field for one in engine.proposals("pending")] == ["name=first_name+last_name"]
-
-
-def test_a_stream_of_very_many_fields_is_asked_in_parts(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(mapper_open, "MOST", 10)
-    fields = [f"map.key_{number}.zodiac" for number in range(20)]
-    engine.land(["email", *fields])
-    assert [engine.run().asked for _ in range(4)] == [10, 10, 1, 0]
-    assert (*KEY, "email") in engine.applied(), "the shallow ones come first"
-    assert {one.field for one in engine.proposals("pending")} == set(fields)

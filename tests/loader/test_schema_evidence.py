@@ -19,6 +19,7 @@ from core.drift import (
     operation_from_json,
 )
 from core.evidence import (
+    MAX_PATH,
     MAX_PATHS,
     Columns,
     build_schema,
@@ -26,6 +27,7 @@ from core.evidence import (
     columns_to_json,
     merge_observation,
 )
+from core.names import parse_path
 from core.observe import MAX_KEYS, Observation, Seen, observe_records
 from core.schema import FieldSchema, TableSchema
 
@@ -160,6 +162,20 @@ def test_paths_are_bounded_from_the_deep_end() -> None:
     wide = {f"c{n}": {f"k{m}": 1 for m in range(100)} for n in range(30)}
     schema = build_schema(merge({}, [{"id": 1, **wide}]))
     assert len(schema.fields) == 31 <= MAX_PATHS
+
+
+def test_a_path_that_no_index_takes_ends_at_its_parent() -> None:
+    key = "\u4e2d" * 200
+    nested: dict[str, Any] = {key: {key: {key: {key: {key: 1}}}}}
+    paths = [one.path for one in build_schema(merge({}, [{"id": 1, "a": nested}])).fields]
+    assert paths == ["a", f"a.{key}", f"a.{key}.{key}", f"a.{key}.{key}.{key}", "id"]
+    assert max(len(one.encode()) for one in paths) <= MAX_PATH
+
+
+@pytest.mark.parametrize("key", ["", ".", '"', '""', "0", "a\\", "*b"])
+def test_any_nested_key_is_a_path_that_can_be_read(key: str) -> None:
+    paths = [one.path for one in build_schema(merge({}, [{"a": {key: {key: 1}}}])).fields]
+    assert ("a", key, key) in map(parse_path, paths)
 
 
 def test_nul_in_a_nested_key_is_spelled_out() -> None:
