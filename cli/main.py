@@ -27,7 +27,7 @@ from cli import (
     tenants,
 )
 from cli.output import clean, errors, print_json
-from core.errors import MeshError
+from core.errors import FixInput, MeshError
 
 app = typer.Typer(
     name="aos",
@@ -52,6 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run one command and exit; never with a bare traceback."""
     arguments = sys.argv[1:] if argv is None else argv
     try:
+        _check_text(arguments)
         code = app(arguments, standalone_mode=False)
     except MeshError as error:
         code = _report(error, as_json="--json" in arguments)
@@ -66,6 +67,15 @@ def main(argv: list[str] | None = None) -> None:
     except Exception as error:  # noqa: BLE001 - the outermost edge: a defect becomes a sentence and a file
         code = _report_defect(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _check_text(arguments: list[str]) -> None:
+    """Refuse an argument that is no text: nothing could store it."""
+    for one in arguments:
+        try:
+            one.encode()
+        except UnicodeEncodeError:
+            raise FixInput("an argument is not UTF-8", found=repr(one)) from None
 
 
 def _report(error: MeshError, *, as_json: bool) -> int:

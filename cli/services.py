@@ -23,6 +23,11 @@ def open_mesh(**overrides: Any) -> Iterator[Mesh]:
         except KeyboardInterrupt:  # typer turns it into an exit code without a word
             errors.print("\nInterrupted.")
             raise
+        except RuntimeError as error:
+            if str(error) != "Query interrupted":  # DuckDB's word for Ctrl-C
+                raise
+            errors.print("\nInterrupted.")
+            raise KeyboardInterrupt from None
 
 
 def find_spec(mesh: Mesh, connector: str) -> ConnectorSpec:
