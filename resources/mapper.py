@@ -300,7 +300,7 @@ class _Mapper:
             dict(answer.evidence),
             shares | describe_look(look),
             remarks,
-            choice.doubt,
+            choice.doubt or (answer.doubt if target else None),
             basis=self._basis(),
         )
 

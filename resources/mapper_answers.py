@@ -168,6 +168,7 @@ def build_answers(
                 evidence[at] | facts.contributions(top, judge.weights),
                 (*reasons, doubt) if doubt else reasons,
                 opposite_of=one.fields[top] if one.values[top, _OPPOSITE] else None,
+                doubt=doubt,
             )
         )
     return found

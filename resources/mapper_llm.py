@@ -138,5 +138,6 @@ def _weigh(answer: Answer, said: LlmAnswer, auto: float) -> Answer:
         candidates=tuple(ranked),
         method="llm",
         evidence=answer.evidence if same else {},  # it was about the best of before
+        doubt=answer.doubt if same else None,
         remarks=(*answer.remarks, told),
     )

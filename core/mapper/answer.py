@@ -25,7 +25,7 @@ class Answer:
     """Candidates, best first. ``evidence``: what each column adds to the logit of the best candidate.
 
     ``entity``: what the stream was taken for, where the question does not say. ``opposite_of``: the
-    canonical field whose opposite the source is called.
+    canonical field whose opposite the source is called. ``doubt``: why a person has to look at the best one.
     """
 
     question: Question
@@ -35,6 +35,7 @@ class Answer:
     remarks: tuple[str, ...] = ()
     entity: str | None = None
     opposite_of: str | None = None
+    doubt: str | None = None
 
     @property
     def best(self) -> Candidate | None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
+from cli.review_stream import StreamReview
 from core.config_reader import read_config
 from core.names import format_path
 from core.ontology import Ontology
@@ -175,3 +176,13 @@ def test_names_that_could_be_joined_wait_until_a_person_says(engine: Engine) -> 
     for _ in range(2):
         engine.run()
         assert [one.field for one in engine.proposals("pending")] == ["name=first_name+last_name"]
+
+
+def test_no_bound_takes_what_a_person_has_to_look_at(engine: Engine) -> None:
+    engine.land(["city", "address_city"], stream="accounts")
+    engine.run()
+    (city,) = engine.proposals("pending")
+    assert city.doubt == "address_city has the better claim to address_city"
+    review = StreamReview(city.key, [city], {city.field: city}, None)
+    taken, left = review.accept_above(city.confidence)
+    assert (taken, list(left)) == ([], ["city"])
