@@ -65,7 +65,7 @@ def start(
         with mesh.db.tenant(tenant) as conn:
             wait_turn(conn, tenant)
             put_on_trial(conn, tenant, key, trial, ratio, actor, reason)
-        replays = bring_into_effect(mesh, tenant, [key], actor)
+        replays = bring_into_effect(mesh, tenant, [key])
         rows = _list_standing(mesh, tenant, connector, stream)
     _show(tenant, rows, replays, as_json=as_json)
 
@@ -103,7 +103,7 @@ def promote(
         key, actor = (connector, stream), user or mesh.settings.actor
         before = active_set(mesh.db, tenant, *key)
         after = promote_canary(mesh.db, mesh.ontology, tenant, key, actor, reason)
-        replays = bring_into_effect(mesh, tenant, [key], actor)
+        replays = bring_into_effect(mesh, tenant, [key])
     show_change(Change(before, after), replays, as_json=as_json)
 
 
@@ -123,7 +123,7 @@ def abort(
         check_tenant(mesh, tenant)
         key, actor = (connector, stream), user or mesh.settings.actor
         ended = abort_canary(mesh.db, tenant, key, actor, reason)
-        replays = bring_into_effect(mesh, tenant, [key], actor)
+        replays = bring_into_effect(mesh, tenant, [key])
     if as_json:
         print_json({"aborted": asdict(ended), "replays": replays})
     else:

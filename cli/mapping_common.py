@@ -102,17 +102,19 @@ def name_set(one: MappingSet | None) -> str:
     return f"{'global ' if one.tenant_id == GLOBAL_TENANT else ''}set {one.number}"
 
 
-def bring_into_effect(mesh: Mesh, tenant: str, keys: Sequence[StreamKey], actor: str) -> list[dict[str, Any]]:
+def bring_into_effect(mesh: Mesh, tenant: str, keys: Sequence[StreamKey]) -> list[dict[str, Any]]:
     """Do the replays that a change asked for and advance the views; a list of what came of each stream.
 
     What cannot be done now (another process holds the lock) stays due, and the next sync does it.
     """
-    from resources.set_changes import request_everywhere
+    from resources.replays import hand_out_requests
+    from resources.tenants import ACTIVE, list_tenants
 
+    hand_out_requests(mesh.db)
     if tenant != GLOBAL_TENANT:
         return _replay_for(mesh, tenant, keys)
-    touched = {one for key in keys for one in request_everywhere(mesh.db, key, actor, "global set changed")}
-    return [row for one in sorted(touched) for row in _replay_for(mesh, one, keys)]
+    all_ = [one.tenant_id for one in list_tenants(mesh.db) if one.status == ACTIVE]
+    return [row for one in all_ for row in _replay_for(mesh, one, keys)]
 
 
 def _replay_for(mesh: Mesh, tenant: str, keys: Sequence[StreamKey]) -> list[dict[str, Any]]:

@@ -64,7 +64,7 @@ def approve(
         before, after = approve_fields(
             mesh.db, mesh.ontology, tenant, key, choices, actor, reason, overrule=overrule
         )
-        replays = bring_into_effect(mesh, tenant, [key], actor)
+        replays = bring_into_effect(mesh, tenant, [key])
     show_change(Change(before, after), replays, as_json=as_json)
 
 

@@ -112,7 +112,7 @@ def status(tenant: Tenant, loads: Loads = None, as_json: Json = False) -> None:
 
 
 def _finish(mesh: Mesh, made: Migration, actor: str, *, as_json: bool, loads: int | None = None) -> None:
-    replays = bring_into_effect(mesh, made.tenant_id, [one.key for one in made.files], actor)
+    replays = bring_into_effect(mesh, made.tenant_id, [one.key for one in made.files])
     _show(mesh, made, replays, loads=loads, as_json=as_json)
 
 

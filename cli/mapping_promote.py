@@ -89,7 +89,7 @@ def _promote(
 
     made = do_promote(mesh.db, mesh.ontology, tenant, plan, actor, reason, overrule=overrule)
     changed = made is not None and (plan.before is None or plan.before.set_id != made.set_id)
-    return made, bring_into_effect(mesh, GLOBAL_TENANT, [plan.key], actor) if changed else []
+    return made, bring_into_effect(mesh, GLOBAL_TENANT, [plan.key]) if changed else []
 
 
 def _show(plan: Promotion, tenant: str) -> None:

@@ -66,7 +66,7 @@ def _propose_for(tenant: str, connector: str | None, stream: str | None, *, as_j
         report = run_mapper(mesh, tenant)
         low = mesh.settings.review_confidence
         changed = [(one.connector, one.stream) for one in report.sets]
-        replays = bring_into_effect(mesh, tenant, changed, mesh.settings.actor)
+        replays = bring_into_effect(mesh, tenant, changed)
         shown = list_proposals(mesh.db, tenant, connector, stream)
     open_ones = [one for one in shown if one.status in ("pending", "applied")]
     if as_json:

@@ -98,7 +98,7 @@ def review(
             _say_interrupted(session)
             raise typer.Exit(130) from None
         touched = {one.key for one in pending} | session.changed
-        session.replays = bring_into_effect(mesh, tenant, sorted(touched), session.actor)
+        session.replays = bring_into_effect(mesh, tenant, sorted(touched))
     _finish(session, len(pending), as_json=as_json)
 
 

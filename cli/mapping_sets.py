@@ -77,7 +77,7 @@ def edit(
             change = put_mapping(_build_mapping(mesh, tenant, key, target, source, transform, arg))
         said = reason or f"{'removed' if remove else 'edited'} {target}"
         done = change_mappings(mesh.db, mesh.ontology, tenant, key, change, actor, said, draft=draft)
-        replays = [] if draft else bring_into_effect(mesh, tenant, [key], actor)
+        replays = [] if draft else bring_into_effect(mesh, tenant, [key])
     show_change(done, replays, as_json=as_json)
 
 
@@ -122,7 +122,7 @@ def publish(
         said = _read_file(mesh, file)
         why = reason or f"published from {file.name}"
         done = publish_files(mesh.db, tenant, [(said, why)], actor, draft=draft)[0]
-        replays = [] if draft else bring_into_effect(mesh, tenant, [said.key], actor)
+        replays = [] if draft else bring_into_effect(mesh, tenant, [said.key])
     show_change(done, replays, as_json=as_json)
 
 
@@ -155,7 +155,7 @@ def rollback(
             to=int(to) if to not in (None, "global") else None,
             to_global=to == "global",
         )
-        replays = bring_into_effect(mesh, tenant, [key], actor)
+        replays = bring_into_effect(mesh, tenant, [key])
     show_change(done, replays, as_json=as_json)
 
 
@@ -225,7 +225,7 @@ def import_(
         said = read_files(mesh, find_files(paths))
         files = [(one, reason or f"imported from {path.name}") for path, one in said.items()]
         done = publish_files(mesh.db, tenant, files, actor)
-        replays = bring_into_effect(mesh, tenant, [one.key for one in said.values()], actor)
+        replays = bring_into_effect(mesh, tenant, [one.key for one in said.values()])
     rows = [
         [one.after.connector, one.after.stream, one.after.number, one.after.entity, len(one.after.mappings),
          one.before is None or one.before.set_id != one.after.set_id]

@@ -14,7 +14,13 @@ from resources.canonical import LOCK, StreamKey
 from resources.canonical_replay import ReplayOutcome, replay_stream
 from resources.database import Database
 from resources.registry import active_sets
-from resources.replays import ReplayRequest, has_history, list_replay_requests, settle_request
+from resources.replays import (
+    ReplayRequest,
+    hand_out_requests,
+    has_history,
+    list_replay_requests,
+    settle_request,
+)
 
 if TYPE_CHECKING:
     from resources.mesh import Mesh
@@ -38,6 +44,7 @@ def replay_due(mesh: Mesh, tenant_id: str, entities: Collection[str] | None = No
 
     One that fails stays due and leaves the others; it is in the result, not raised.
     """
+    hand_out_requests(mesh.db)
     requests = list_replay_requests(mesh.db, tenant_id)
     if not requests:
         return []

@@ -22,7 +22,7 @@ from core.names import GLOBAL_TENANT, join_name
 from core.ontology import Entity, Ontology
 from resources.audit import record
 from resources.database import Database
-from resources.registry_changes import activate_in, describe_set, follow_in, publish_in
+from resources.registry_changes import activate_in, describe_set, follow_in, publish_in, read_all_holding
 from resources.registry_rows import (
     StreamKey,
     insert_sets,
@@ -34,6 +34,7 @@ from resources.registry_rows import (
     select_active,
     wait_turn,
 )
+from resources.replays import request_replays
 from resources.tables import active_mapping_sets as active
 from resources.tables import field_mappings as fields
 from resources.tables import mapping_sets as sets
@@ -201,8 +202,10 @@ def _publish_changed(conn: Connection, changed: _Wanted, actor: str) -> list[Map
         number_set(GLOBAL_TENANT, key, newest.get(key, 0) + 1, entity, mappings)
         for key, (entity, mappings) in changed.items()
     ]
+    held = read_all_holding(conn, GLOBAL_TENANT, changed.keys())
     insert_sets(conn, made, actor, BASELINE)
     point_at(conn, made, actor)
+    request_replays(conn, GLOBAL_TENANT, held, actor, "the connector's config says something new")
     after = {join_name(one.connector, one.stream): describe_set(one) for one in made}
     record(conn, actor, "mapping_sets.published", "baselines", None, after, GLOBAL_TENANT)
     return made

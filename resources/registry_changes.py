@@ -215,5 +215,5 @@ def _ask_replay(
     conn: Connection, tenant_id: str, key: StreamKey, held: MappingSet | None, actor: str, reason: str
 ) -> None:
     """A stream that had no set until now has no history to bring up to date."""
-    if held is not None and tenant_id != GLOBAL_TENANT:
+    if held is not None:
         request_replay(conn, tenant_id, key, actor, reason)

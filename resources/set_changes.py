@@ -19,9 +19,8 @@ from core.ontology import Ontology
 from resources.database import Database
 from resources.registry_changes import activate_in, follow_in, publish_in, read_holding, read_numbered
 from resources.registry_rows import StreamKey, open_scope, read_active_number, wait_turn
-from resources.replays import has_history, request_replay
+from resources.replays import request_replay
 from resources.tables import audit_log
-from resources.tenants import list_tenants
 
 _ENDED = "mapping_set.override_ended"
 _SWITCHES = ("mapping_set.published", "mapping_set.activated", _ENDED)
@@ -135,21 +134,8 @@ def roll_back(
         else:
             read_numbered(conn, tenant_id, key, number)
             activate_in(conn, tenant_id, key, number, actor, reason)
-        if tenant_id != GLOBAL_TENANT:
-            request_replay(conn, tenant_id, key, actor, "rollback")
+        request_replay(conn, tenant_id, key, actor, "rollback")
         return Change(held, read_holding(conn, tenant_id, key))
-
-
-def request_everywhere(db: Database, key: StreamKey, actor: str, reason: str) -> list[str]:
-    """After a change of a global set: ask for the replay of each tenant that has history; their ids."""
-    asked = []
-    for tenant in list_tenants(db):
-        if tenant.status == "ACTIVE":
-            with db.tenant(tenant.tenant_id) as conn:
-                if has_history(conn, tenant.tenant_id, key):
-                    request_replay(conn, tenant.tenant_id, key, actor, reason)
-                    asked.append(tenant.tenant_id)
-    return asked
 
 
 def _find_previous(conn: Connection, tenant_id: str, key: StreamKey) -> int | None:

@@ -85,7 +85,7 @@ lineage_edges = Table(
 replay_requests = Table(
     "replay_requests",
     metadata,
-    Column("tenant_id", Text, nullable=False),
+    Column("tenant_id", Text, nullable=False),  # '*': to be asked of every tenant
     Column("connector", Text, nullable=False),
     Column("stream", Text, nullable=False),
     Column("request_id", UUID(as_uuid=False), nullable=False),  # a new one each time it is asked for
@@ -93,5 +93,4 @@ replay_requests = Table(
     Column("reason", Text, nullable=False),
     time_column("requested_at"),
     *tenant_key("connector", "stream"),
-    owned_by_tenant(),
 )
