@@ -186,30 +186,6 @@ def _refuse_used(tenant_id: str, one: Proposal, held: MappingSet | None) -> None
         )
 
 
-def promote_decision(
-    db: Database, ontology: Ontology, tenant_id: str, key: StreamKey, field: str, actor: str, reason: str
-) -> None:
-    """Let a tenant's decision speak for everybody from now on: names only, no arguments, no values.
-
-    UnknownName when no person decided the field, MappingRefused when it was ``actor``: it takes two. It
-    votes for other tenants; it maps nothing for them (``resources/promotions.py`` does).
-    """
-    with db.tenant(tenant_id) as conn:
-        query = select(decisions.c.target, decisions.c.decided_by).where(*_decided(tenant_id, key, field))
-        row = conn.execute(query.where(decisions.c.origin == STEWARD)).first()
-        if row is None or row.target is None:
-            raise UnknownName(f"nobody decided on {join_name(*key)}.{field}", where=f"tenant {tenant_id}")
-        if row.decided_by == actor:
-            raise MappingRefused(
-                "who decided cannot promote as well: it takes a second person",
-                where=f"{join_name(*key)}.{field}",
-                found=f"decided by {actor}",
-            )
-        found = replace(_read(conn, tenant_id, key, field), target=row.target)
-    with db.operator() as conn:
-        promote_in(conn, ontology, found, actor, reason)
-
-
 # --- inside a transaction ---------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from core.mapper.proposal import Proposal
 from core.ontology import Ontology
 from core.schema import FieldSchema, TableSchema
 from resources.database import Database
+from resources.promotions import plan_promotion, promote
 from resources.proposals import STEWARD, close_proposal, remember_decision, save_proposals
 from resources.schema_versions import record_schema
 from resources.tenant_decisions import Decided
@@ -73,6 +74,14 @@ def say_decided(database: Database, tenant: str, decided: Iterable[Decided], ori
             close_proposal(conn, tenant, told, status, one.by, "test", None)
             if one.wrong is None:
                 remember_decision(conn, tenant, told, origin, one.by, "test")
+
+
+def promote_field(
+    database: Database, ontology: Ontology, tenant: str, key: tuple[str, str], field: str, by: str
+) -> None:
+    """Let a tenant's decision speak for everybody."""
+    plan = plan_promotion(database, ontology, tenant, key, [field], by)
+    promote(database, ontology, tenant, plan, by, "common")
 
 
 def group_fields(decided: Iterable[Decided]) -> dict[tuple[str, str], list[str]]:

@@ -41,6 +41,7 @@ from tests.mapper.tenants import (
     decide_strictly,
     group_fields,
     land_fields,
+    promote_field,
     say_decided,
 )
 
@@ -228,12 +229,8 @@ def _no_promoted(database: Database) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_no_promoted")
 def test_promoted_decisions_become_rows_of_truth(database: Database, ontology: Ontology, strict: str) -> None:
-    from resources.proposals import promote_decision
-
     first = next(one for one in read_decided(database, ontology, strict) if one.right)
-    promote_decision(
-        database, ontology, strict, (first.connector, first.stream), first.field, "zoe", "common"
-    )
+    promote_field(database, ontology, strict, (first.connector, first.stream), first.field, "zoe")
     rows = as_truth(read_decided(database, ontology, GLOBAL_TENANT))
     assert rows == [(first.connector, first.stream, first.field, first.entity, first.right)]
 

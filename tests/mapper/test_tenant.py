@@ -26,7 +26,6 @@ from resources.mapper import MapperReport, map_tenant
 from resources.mapper_answers import Answerer
 from resources.proposals import (
     list_proposals,
-    promote_decision,
     read_proposal,
     reject_proposal,
 )
@@ -34,6 +33,7 @@ from resources.registry import active_set, publish_baselines
 from resources.retrieval import embed_decisions, read_votes
 from resources.schema_versions import record_schema
 from resources.settings import Settings
+from tests.mapper.tenants import promote_field
 
 CONFIG = """
 connector: {name}
@@ -161,8 +161,8 @@ def test_a_decision_speaks_for_the_next_field_of_that_name(
     with database.tenant(stranger) as conn:
         assert read_votes(conn, stranger, asked, None) == {}
     with pytest.raises(MappingRefused, match="second person"):
-        promote_decision(database, ontology, tenant, KEY, "zodiac_blob", "eve", "common")
-    promote_decision(database, ontology, tenant, KEY, "zodiac_blob", "bob", "common")
+        promote_field(database, ontology, tenant, KEY, "zodiac_blob", "eve")
+    promote_field(database, ontology, tenant, KEY, "zodiac_blob", "bob")
     with database.tenant(stranger) as conn:
         assert list(read_votes(conn, stranger, asked, None)) == [("contact", "zodiac blob")]
     with database.owner() as conn:

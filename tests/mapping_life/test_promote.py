@@ -19,7 +19,6 @@ from resources.audit import read_audit
 from resources.promotions import strip_values
 from resources.proposals import (
     STEWARD,
-    promote_decision,
     remember_decision,
     remember_words,
     save_proposals,
@@ -83,8 +82,6 @@ def test_who_decided_cannot_promote(steward: Steward, place: tuple[str, str, str
     refused = steward.refused("promote", *place, "web", "--user", "ada", "--reason", "me", "--yes")
     assert isinstance(refused, MappingRefused)
     assert "second person" in str(refused)
-    with pytest.raises(MappingRefused):
-        promote_decision(steward.mesh.db, steward.mesh.ontology, place[0], KEY, "web", "ada", "me")
     assert active_set(steward.mesh.db, GLOBAL_TENANT, *KEY) is None
 
 
