@@ -10,8 +10,14 @@ from core.mapper.proposal import Proposal
 from core.ontology import Ontology
 from core.schema import FieldSchema, TableSchema
 from resources.database import Database
-from resources.promotions import plan_promotion, promote
-from resources.proposals import STEWARD, close_proposal, remember_decision, save_proposals
+from resources.proposals import (
+    STEWARD,
+    close_proposal,
+    promote_in,
+    read_proposal,
+    remember_decision,
+    save_proposals,
+)
 from resources.schema_versions import record_schema
 from resources.tenant_decisions import Decided
 
@@ -76,12 +82,13 @@ def say_decided(database: Database, tenant: str, decided: Iterable[Decided], ori
                 remember_decision(conn, tenant, told, origin, one.by, "test")
 
 
-def promote_field(
+def promote_name(
     database: Database, ontology: Ontology, tenant: str, key: tuple[str, str], field: str, by: str
 ) -> None:
-    """Let a tenant's decision speak for everybody."""
-    plan = plan_promotion(database, ontology, tenant, key, [field], by)
-    promote(database, ontology, tenant, plan, by, "common")
+    """Let a tenant's decision speak for everybody; no global set is published, which others would follow."""
+    found = read_proposal(database, tenant, key, field)
+    with database.operator() as conn:
+        promote_in(conn, ontology, found, by, "common")
 
 
 def group_fields(decided: Iterable[Decided]) -> dict[tuple[str, str], list[str]]:

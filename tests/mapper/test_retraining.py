@@ -41,7 +41,7 @@ from tests.mapper.tenants import (
     decide_strictly,
     group_fields,
     land_fields,
-    promote_field,
+    promote_name,
     say_decided,
 )
 
@@ -230,7 +230,7 @@ def _no_promoted(database: Database) -> Iterator[None]:
 @pytest.mark.usefixtures("_no_promoted")
 def test_promoted_decisions_become_rows_of_truth(database: Database, ontology: Ontology, strict: str) -> None:
     first = next(one for one in read_decided(database, ontology, strict) if one.right)
-    promote_field(database, ontology, strict, (first.connector, first.stream), first.field, "zoe")
+    promote_name(database, ontology, strict, (first.connector, first.stream), first.field, "zoe")
     rows = as_truth(read_decided(database, ontology, GLOBAL_TENANT))
     assert rows == [(first.connector, first.stream, first.field, first.entity, first.right)]
 
