@@ -97,7 +97,7 @@ def map_tenant(
         return report
     report.warnings += [chosen.warning] if chosen.warning else []
     basis = f"{chosen.label}/{ontology.fingerprint[:12]}"
-    open_fields = find_open(db, tenant_id, known, coverage, basis)
+    open_fields = find_open(db, tenant_id, [one.connector for one in specs], known, coverage, basis)
     report.warnings += leave_unknown(ontology, coverage, open_fields)
     if not open_fields:
         return report

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import select
 
 from core.names import join_name
 from core.ontology import Ontology
@@ -12,11 +14,13 @@ from resources.database import Database
 from resources.proposals import expire_proposals, read_derived, read_known
 from resources.registry_rows import StreamKey
 from resources.stream_entities import forget_guesses
+from resources.tables import connections
 
 
 def find_open(
     db: Database,
     tenant_id: str,
+    readable: Collection[str],
     streams: Sequence[StreamCoverage],
     coverage: Sequence[StreamCoverage],
     basis: str,
@@ -24,9 +28,16 @@ def find_open(
     """Unmapped fields by stream that have no proposal, or a pending one from another basis, which is told.
 
     What waits and is no question any more is closed: of fields, and which entity a stream is.
+    ``readable``: connectors whose config says what they have; while another one is connected, it waits.
     """
     with db.tenant(tenant_id) as conn:
-        forget_guesses(conn, tenant_id, {(one.connector, one.stream) for one in streams if not one.entity})
+        silent = set(
+            conn.execute(
+                select(connections.c.connector).where(connections.c.tenant_id == tenant_id)
+            ).scalars()
+        ) - set(readable)
+        asked = {(one.connector, one.stream) for one in streams if not one.entity}
+        forget_guesses(conn, tenant_id, asked, silent)
         known = read_known(conn, tenant_id)
         unknown = {(one.connector, one.stream, path) for one in coverage for path in one.unknown}
         there = {
@@ -43,7 +54,7 @@ def find_open(
         gone = [
             key
             for key, (status, _) in known.items()
-            if status == "pending" and key not in unknown and key not in derived
+            if status == "pending" and key not in unknown and key not in derived and key[0] not in silent
         ]
         expire_proposals(conn, tenant_id, gone)
     found: dict[StreamKey, dict[str, str]] = defaultdict(dict)

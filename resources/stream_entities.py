@@ -74,10 +74,15 @@ def save_guesses(conn: Connection, tenant_id: str, guesses: Mapping[StreamKey, S
         conn.execute(statement.on_conflict_do_update(index_elements=keys, set_=fresh, where=undecided), rows)
 
 
-def forget_guesses(conn: Connection, tenant_id: str, in_question: Collection[StreamKey]) -> None:
-    """Drop guesses about streams that are gone, or of which a config or a set says what they are."""
+def forget_guesses(
+    conn: Connection, tenant_id: str, in_question: Collection[StreamKey], silent: Collection[str] = ()
+) -> None:
+    """Drop guesses about streams that are gone, or of which a config or a set says what they are.
+
+    ``silent``: connectors of which nobody can say that now.
+    """
     for key, one in read_entities(conn, tenant_id).items():
-        if one.status == PROPOSED and key not in in_question:
+        if one.status == PROPOSED and key not in in_question and key[0] not in silent:
             chosen = (table.c.tenant_id == tenant_id, table.c.connector == key[0], table.c.stream == key[1])
             conn.execute(delete(table).where(*chosen, table.c.status == PROPOSED))
 

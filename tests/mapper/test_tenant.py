@@ -20,6 +20,7 @@ from core.mapping import MappingSet
 from core.ontology import Ontology
 from core.schema import FieldSchema, TableSchema
 from resources.approvals import Choice, approve_fields
+from resources.connections import add_connection, remove_connection
 from resources.database import Database
 from resources.embeddings import Embedder
 from resources.mapper import MapperReport, map_tenant
@@ -32,6 +33,7 @@ from resources.proposals import (
 from resources.registry import active_set, publish_baselines
 from resources.retrieval import embed_decisions, read_votes
 from resources.schema_versions import record_schema
+from resources.secrets import SecretStore
 from resources.settings import Settings
 from tests.mapper.tenants import promote_name
 
@@ -205,6 +207,27 @@ def test_a_field_that_goes_away_closes_its_proposal(
     run()
     land("mystery_no_7", load="2")
     run()
+    assert read_proposal(database, tenant, KEY, "zodiac_blob").status == "expired"
+
+
+def test_what_waits_outlives_a_config_that_is_broken_for_a_while(
+    run: Run,
+    land: Callable[..., None],
+    database: Database,
+    settings: Settings,
+    ontology: Ontology,
+    tenant: str,
+) -> None:
+    secrets = SecretStore(database, settings)
+    add_connection(database, secrets, tenant, load_spec(), credentials={}, actor="tester")
+    land("zodiac_blob")
+    run()
+    waiting = read_proposal(database, tenant, KEY, "zodiac_blob")
+    map_tenant(database, settings, ontology, [], tenant)  # its YAML cannot be read today
+    assert read_proposal(database, tenant, KEY, "zodiac_blob") == waiting
+    assert run().asked == 0
+    remove_connection(database, tenant, "rolodex", actor="tester")
+    map_tenant(database, settings, ontology, [], tenant)
     assert read_proposal(database, tenant, KEY, "zodiac_blob").status == "expired"
 
 
