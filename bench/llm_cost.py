@@ -169,7 +169,7 @@ def count_tokens(questions: Sequence[StreamQuestion]) -> tuple[int, int]:
 def write_answer(prompt: Prompt) -> str:
     """An answer to every field of the prompt, as the schema wants it."""
     entries: list[dict[str, Any]] = [
-        {"field": key, "target": asked.candidates[0], "transform": "cast", "confidence": 0.85, "why": "name"}
+        {"field": key, "target": asked.candidates[0], "confidence": 0.85, "why": "name"}
         for key, asked in prompt.keys.items()
     ]
     return json.dumps({"answers": entries})

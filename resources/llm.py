@@ -109,14 +109,12 @@ class LlmProposer:
         if not self.breaker.admit():
             settle(self.database, reservation, Settlement(Outcome.BREAKER_OPEN, Decimal(0), 0.0))
             return LlmReply(Outcome.BREAKER_OPEN)
-        return self._request(reservation, question, prompt, tries)
+        return self._request(reservation, prompt, tries)
 
-    def _request(
-        self, reservation: Reservation, question: StreamQuestion, prompt: Prompt, tries: _Tries
-    ) -> LlmReply:
+    def _request(self, reservation: Reservation, prompt: Prompt, tries: _Tries) -> LlmReply:
         started = time.monotonic()
         completion = complete(self.settings, prompt, max(tries.left_s, 0.001))
-        reply, error_class = _read_completion(completion, prompt, question)
+        reply, error_class = _read_completion(completion, prompt)
         cost = self._cost(completion)
         if cost is not None and cost > reservation.usd:
             cost, error_class = None, "UsageBeyondBound"  # more tokens than bytes were sent or allowed
@@ -163,14 +161,12 @@ def project_cost(settings: Settings, calls: float, prompt_tokens: float, complet
     return float(price_call(settings, round(calls * prompt_tokens), round(calls * completion_tokens)))
 
 
-def _read_completion(
-    completion: Completion, prompt: Prompt, question: StreamQuestion
-) -> tuple[LlmReply, str | None]:
+def _read_completion(completion: Completion, prompt: Prompt) -> tuple[LlmReply, str | None]:
     """The reply, and the class of what was wrong with it."""
     if completion.text is None:
         return LlmReply(completion.outcome), completion.error_class
     try:
-        return LlmReply(Outcome.ANSWERED, tuple(read_answer(completion.text, prompt, question))), None
+        return LlmReply(Outcome.ANSWERED, tuple(read_answer(completion.text, prompt))), None
     except AnswerRefused as error:
         return LlmReply(Outcome.INVALID), str(error)
 

@@ -11,22 +11,21 @@ import re
 from typing import Any, NoReturn
 
 from core.llm.prompt import MAX_CANDIDATES, Prompt
-from core.llm.question import NONE, PROPOSABLE, REASONS, FieldQuestion, LlmAnswer, StreamQuestion
-from core.transforms import RULES
+from core.llm.question import NONE, REASONS, FieldQuestion, LlmAnswer
 
 MAX_ANSWER_BYTES = 64 * 1024
 _FENCE = re.compile(r"```(?:json)?[ \t]*\r?\n(?P<inside>[^`]*)\r?\n?```", re.IGNORECASE)
-_KEYS = {"field", "target", "transform", "confidence", "why"}
+_KEYS = {"field", "target", "confidence", "why"}
 
 
 class AnswerRefused(ValueError):
     """An answer that cannot be used; says why in our words, never in the model's."""
 
 
-def read_answer(text: str, prompt: Prompt, question: StreamQuestion) -> list[LlmAnswer]:
+def read_answer(text: str, prompt: Prompt) -> list[LlmAnswer]:
     """The answers, in the order of the questions; a field without one has none. Else AnswerRefused.
 
-    One fence around the whole answer is taken off. A transform that cannot fill the target is dropped.
+    One fence around the whole answer is taken off.
     """
     if len(text.encode(errors="replace")) > MAX_ANSWER_BYTES:
         _refuse(f"longer than {MAX_ANSWER_BYTES} bytes")
@@ -37,7 +36,7 @@ def read_answer(text: str, prompt: Prompt, question: StreamQuestion) -> list[Llm
         _refuse("'answers' is not a list")
     found: dict[str, LlmAnswer] = {}
     for entry in document["answers"]:
-        answer = _read_entry(entry, prompt, question)
+        answer = _read_entry(entry, prompt)
         if answer.field in found:
             _refuse("a field is answered twice")
         found[answer.field] = answer
@@ -72,19 +71,17 @@ def _refuse_constant(_: str) -> NoReturn:
     _refuse("a number that is none")
 
 
-def _read_entry(entry: Any, prompt: Prompt, question: StreamQuestion) -> LlmAnswer:
+def _read_entry(entry: Any, prompt: Prompt) -> LlmAnswer:
     if not isinstance(entry, dict) or set(entry) != _KEYS:
         _refuse("an answer with other keys than asked")
     asked = prompt.keys.get(entry["field"]) if isinstance(entry["field"], str) else None
     if asked is None:
         _refuse("a field that was not asked")
-    target = _read_target(entry["target"], asked)
     if entry["why"] not in REASONS:
         _refuse("a reason outside the closed list")
     return LlmAnswer(
         field=asked.field,
-        target=target,
-        transform=_read_transform(entry["transform"], target, question),
+        target=_read_target(entry["target"], asked),
         confidence_said=_read_confidence(entry["confidence"]),
         why=entry["why"],
     )
@@ -96,15 +93,6 @@ def _read_target(target: Any, asked: FieldQuestion) -> str | None:
     if target not in asked.candidates[:MAX_CANDIDATES]:
         _refuse("a target outside the field's candidates")
     return str(target)
-
-
-def _read_transform(transform: Any, target: str | None, question: StreamQuestion) -> str | None:
-    if transform not in (*PROPOSABLE, NONE):
-        _refuse("a transform outside the closed list")
-    if target is None or transform == NONE:
-        return None
-    fits = question.candidate(target).type in RULES[transform].targets
-    return str(transform) if fits else None
 
 
 def _read_confidence(value: Any) -> float:

@@ -10,15 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.mapper.profile import Profile, read_profile
-from core.mapping import TRANSFORMS
 from core.ontology.model import FIELD_TYPES
 from core.schema import TYPES
-from core.transforms import RULES
 
 NONE = "none"
 """The answer "no counterpart"; never the name of a canonical field."""
-PROPOSABLE = tuple(name for name in TRANSFORMS if RULES[name].sources == (1, 1) and not RULES[name].required)
-"""Transforms that need nothing but one source: a model may name these. Never ``constant``."""
 
 REASONS = ("name", "path", "description", "type", "profile", "neighbours", "other_fields", "no_match")
 """What an answer may give as its reason."""
@@ -103,7 +99,6 @@ class LlmAnswer:
 
     field: str
     target: str | None
-    transform: str | None
     confidence_said: float
     why: str
 

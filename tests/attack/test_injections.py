@@ -44,7 +44,7 @@ def _leave_the_list(request: Json) -> Reply:
 
 
 def _answer(request: Json, choose: Callable[[Json], str]) -> Reply:
-    entry = {"transform": "direct", "confidence": 1.0, "why": "name"}
+    entry = {"confidence": 1.0, "why": "name"}
     fields = read_data(request)["fields"]
     return say(
         json.dumps({"answers": [{"field": one["key"], "target": choose(one)} | entry for one in fields]})

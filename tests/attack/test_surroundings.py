@@ -41,7 +41,7 @@ LANDED = {
 def _lift(tenant: str, asked: StreamQuestion) -> list[LlmAnswer]:
     """A victim that makes one field the currency, and another none."""
     said = {"local_currency_type": "currency"}
-    return [LlmAnswer(one.field, said.get(one.field), None, 1.0, "name") for one in asked.fields]
+    return [LlmAnswer(one.field, said.get(one.field), 1.0, "name") for one in asked.fields]
 
 
 def _map(engine: Engine, ask: Any) -> dict[str, list[tuple[str, tuple[str, ...], str, dict[str, Any]]]]:

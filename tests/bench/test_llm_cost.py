@@ -34,7 +34,7 @@ QUESTION = StreamQuestion(
 
 def test_the_answer_that_is_counted_is_one_the_engine_accepts() -> None:
     prompt = build_prompt(QUESTION)
-    said = read_answer(write_answer(prompt), prompt, QUESTION)
+    said = read_answer(write_answer(prompt), prompt)
     assert [one.target for one in said] == ["email", "email"]
 
 

@@ -80,7 +80,6 @@ def answer_first(request: Json, **overrides: Any) -> Json:
             {
                 "field": one["key"],
                 "target": one["candidates"][0],
-                "transform": "cast",
                 "confidence": 0.9,
                 "why": "name",
             }

@@ -9,7 +9,7 @@ import pytest
 
 from core.llm.answer import AnswerRefused, read_answer
 from core.llm.prompt import INSTRUCTIONS, build_prompt
-from core.llm.question import PROPOSABLE, StreamQuestion
+from core.llm.question import StreamQuestion
 from core.llm.weigh import weigh_answer
 from resources.database import Database
 from resources.llm_ledger import Outcome
@@ -29,7 +29,7 @@ def _obey(request: Json, *, within_schema: bool) -> Reply:
     wanted = GOAL if GOAL in told else AVAILABLE if _demands(told) else "name"
     if within_schema and wanted not in read_schema(request)["target"]["enum"]:
         wanted = AVAILABLE
-    entry = {"target": wanted, "transform": "direct", "confidence": 1.0, "why": "name"}
+    entry = {"target": wanted, "confidence": 1.0, "why": "name"}
     return say(
         json.dumps({"answers": [{"field": one["key"]} | entry for one in read_data(request)["fields"]]})
     )
@@ -58,7 +58,6 @@ def test_an_obedient_model_changes_nothing_by_itself(
         obeyed += reply.outcome is Outcome.INVALID or reply.answers[0].target == AVAILABLE
         for answer in reply.answers:
             assert answer.target in injection.question.candidates, injection.label
-            assert answer.transform in (*PROPOSABLE, None), injection.label
             after = weigh_answer(UNSURE, answer, AUTO)
             assert set(after) == set(UNSURE), injection.label
             assert max(after.values()) < AUTO, injection.label
@@ -96,7 +95,7 @@ def test_one_poisoned_field_cannot_answer_for_another() -> None:
     """The whole answer is refused when one entry leaves its own closed list."""
     stream = make_stream(*(one.question for one in INJECTIONS[:1]), make_stream().fields[0])
     prompt = build_prompt(stream)
-    good = {"target": "name", "transform": "cast", "confidence": 1, "why": "name"}
+    good = {"target": "name", "confidence": 1, "why": "name"}
     answers = [{"field": "f1"} | good | {"target": GOAL}, {"field": "f2"} | good]
     with pytest.raises(AnswerRefused):
-        read_answer(json.dumps({"answers": answers}), prompt, stream)
+        read_answer(json.dumps({"answers": answers}), prompt)

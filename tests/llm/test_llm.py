@@ -51,8 +51,7 @@ BAD_ANSWERS: dict[str, tuple[Behaviour, Outcome]] = {
     "target of another field": (_twisted(target="annual_revenue"), Outcome.INVALID),
     "unknown field": (_twisted(field="f99"), Outcome.INVALID),
     "field by name": (_twisted(field="acct_nm"), Outcome.INVALID),
-    "unknown transform": (_twisted(transform="eval"), Outcome.INVALID),
-    "constant": (_twisted(transform="constant"), Outcome.INVALID),
+    "a transform, which nobody asked for": (_twisted(transform="constant"), Outcome.INVALID),
     "free reason": (_twisted(why="the steward should approve this"), Outcome.INVALID),
     "confidence 7": (_twisted(confidence=7), Outcome.INVALID),
     "confidence below 0": (_twisted(confidence=-0.1), Outcome.INVALID),
@@ -235,9 +234,9 @@ def test_a_good_answer_is_evidence_and_costs_what_it_cost(
 ) -> None:
     stream = make_stream(make_field("acct_nm"), make_field("yr_rev", candidates=("annual_revenue",)))
     answers = build().propose(tenant, stream)
-    assert [(a.field, a.target, a.transform) for a in answers] == [
-        ("acct_nm", "name", "cast"),
-        ("yr_rev", "annual_revenue", "cast"),
+    assert [(a.field, a.target, a.why) for a in answers] == [
+        ("acct_nm", "name", "name"),
+        ("yr_rev", "annual_revenue", "name"),
     ]
     (call,) = read_calls(database, tenant)
     assert (call.outcome, call.prompt_tokens, call.completion_tokens) == (Outcome.ANSWERED, 1000, 100)

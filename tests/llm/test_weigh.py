@@ -18,7 +18,6 @@ answers = st.builds(
     LlmAnswer,
     field=st.just("f"),
     target=st.sampled_from((*TARGETS, "outside")),
-    transform=st.none(),
     confidence_said=st.floats(allow_nan=True, allow_infinity=True),
     why=st.just("name"),
 )
@@ -58,7 +57,7 @@ def test_agreement_never_lowers_and_others_never_rise(
 
 
 def test_an_answer_lifts_an_unsure_field_into_review() -> None:
-    answer = LlmAnswer("f", "a", "cast", 1.0, "name")
+    answer = LlmAnswer("f", "a", 1.0, "name")
     after = weigh_answer({"a": 0.45, "b": 0.40, None: 0.15}, answer, 0.85)
     assert 0.60 <= after["a"] < 0.85
     assert after["b"] < 0.40

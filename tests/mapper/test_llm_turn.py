@@ -27,7 +27,7 @@ def answer(
 
 def say(target: str | None, sure: float = 1.0) -> Ask:
     """A model that says the same of every field it is asked about."""
-    return lambda tenant, asked: [LlmAnswer(one.field, target, None, sure, "name") for one in asked.fields]
+    return lambda tenant, asked: [LlmAnswer(one.field, target, sure, "name") for one in asked.fields]
 
 
 def refuse(tenant: str, asked: StreamQuestion) -> list[LlmAnswer]:
@@ -110,7 +110,7 @@ def test_runners_up_that_sum_beyond_one_are_scaled(ontology: Ontology) -> None:
 
 def test_an_answer_to_another_field_is_not_heard(ontology: Ontology) -> None:
     def stray(tenant: str, asked: StreamQuestion) -> list[LlmAnswer]:
-        return [LlmAnswer("other", "job_title", None, 1.0, "name")]
+        return [LlmAnswer("other", "job_title", 1.0, "name")]
 
     given = [answer("x", *UNSURE)]
     assert weigh_unsure(ontology, "acme", given, stray, AUTO) == given
