@@ -79,6 +79,7 @@ def _check_text(arguments: list[str]) -> None:
 
 
 def _report(error: MeshError, *, as_json: bool) -> int:
+    notes = getattr(error, "__notes__", [])
     if as_json:
         print_json(
             {
@@ -88,12 +89,13 @@ def _report(error: MeshError, *, as_json: bool) -> int:
                 "found": error.found,
                 "where": error.where,
                 "remedy": error.remedy,
+                "notes": notes,
             }
         )
     else:
         errors.print(f"[bold red]{type(error).__name__}[/]: ", end="")
         errors.print(clean(str(error)), markup=False, highlight=False, soft_wrap=True)
-        for note in getattr(error, "__notes__", ()):
+        for note in notes:
             errors.print(clean(note), markup=False, highlight=False, soft_wrap=True)
     return error.exit_code
 

@@ -85,6 +85,17 @@ def test_a_refused_credential_adds_no_connection(aos: Aos, tenant: str, sandbox:
     assert aos("connection", "list", tenant, "--json").json == []
 
 
+def test_a_document_of_an_error_says_which_file_is_meant(aos: Aos, tenant: str, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.yaml", tmp_path / "keyless.yaml"
+    text = "connector: shop\nstream: {0}\nentity: account\nmappings: {{{1}name: name}}\n"
+    good.write_text(text.format("accounts", "id: id, "))
+    bad.write_text(text.format("others", ""))
+    answer = aos("mapping", "import", tenant, str(tmp_path), "--json")
+    assert (answer.code, answer.json["error"]) == (1, "MappingRefused")
+    assert answer.json["notes"] == [f"in {bad}"]
+    assert aos("check", "nobody", "--json").json["notes"] == []
+
+
 def test_from_a_connection_to_an_answer(aos: Aos, sandbox: Sandbox, home: Path) -> None:
     tenant = "stark"
     assert aos("tenant", "add", tenant).code == 0
