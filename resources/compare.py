@@ -102,7 +102,7 @@ def compare_sets(
             files = mesh.lake.files(tenant_id, load.connector, load.stream, load.load_id)
             with explain_failure(tenant_id, b):
                 columns = open_load(engine, files)
-                _Pair(engine, result, mesh.ontology, spec.streams[key[1]], columns).add(load)
+                _Pair(engine, tenant_id, result, mesh.ontology, spec.streams[key[1]], columns).add(load)
     return result
 
 
@@ -138,6 +138,7 @@ class _Pair:
     """Both sets over one opened load."""
 
     engine: duckdb.DuckDBPyConnection
+    tenant_id: str
     result: Comparison
     ontology: Ontology
     spec: StreamSpec
@@ -167,7 +168,8 @@ class _Pair:
             primary_key=self.spec.primary_key,
             deletion=self.spec.deletion,
         )
-        self.engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {made.sql}")
+        with explain_failure(self.tenant_id, mapping_set):
+            self.engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {made.sql}")
         return {one.target: one for one in made.fields}
 
     def _add_field(

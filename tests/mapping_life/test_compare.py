@@ -94,3 +94,14 @@ def test_nothing_landed_yet(steward: Steward) -> None:
     found = compare(steward)
     assert (found["records"], found["differs"]) == (0, False)
     assert found["fields"][0]["fill_a_ratio"] is None
+
+
+BROKEN = FieldMapping("phone", ("name",), "json_path", {"path": "$["})
+
+
+@pytest.mark.parametrize(("a", "b"), [("2", "1"), ("1", "2")])
+def test_a_set_that_cannot_be_applied_is_named(steward: Steward, a: str, b: str) -> None:
+    publish(steward, BROKEN)
+    steward.stage.land([{"id": "1", "name": "Ada"}])
+    refused = steward.refused("compare", steward.tenant, *KEY, "--a", a, "--b", b)
+    assert "mapping set 2 cannot be applied" in str(refused)
