@@ -15,7 +15,7 @@ import typer
 from rich.markup import escape
 
 from cli.mapping_card import describe_proposal, show_proposal
-from cli.mapping_common import User, bring_into_effect, check_tenant, describe_set, name_set, show_replays
+from cli.mapping_common import User, bring_into_effect, check_tenant, name_set, show_replays
 from cli.mapping_explain import read_types
 from cli.output import Json, console, errors, number_of, print_json, say
 from cli.services import open_mesh
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from cli.review_stream import StreamReview
     from core.mapper.proposal import Proposal
     from core.mapping import MappingSet
-    from resources.approvals import Choice
     from resources.mesh import Mesh
     from resources.stream_entities import StreamEntity
 
@@ -99,7 +98,7 @@ def review(
             raise typer.Exit(130) from None
         touched = {one.key for one in pending} | session.changed
         session.replays = bring_into_effect(mesh, tenant, sorted(touched))
-    _finish(session, len(pending), as_json=as_json)
+    _finish(session, pending, as_json=as_json)
 
 
 def _settle_entities(
@@ -146,7 +145,7 @@ def _review_stream(session: Session, key: StreamKey, pending: list[Proposal], bo
     else:
         _ask_all(session, review)
     if review.accepted:
-        _publish(session, key, review.choices)
+        _publish(session, review)
     _reject(session, review)
 
 
@@ -182,23 +181,33 @@ def _reject(session: Session, review: StreamReview) -> None:
             session.rejected += 1
 
 
-def _publish(session: Session, key: StreamKey, choices: Sequence[Choice]) -> None:
+def _publish(session: Session, review: StreamReview) -> None:
     """Publish what was accepted as one set; what contradicts stays pending, and it is said why."""
     from resources.approvals import approve_fields
 
+    key, choices = review.key, review.choices
     try:
         mesh, who = session.mesh, (session.actor, session.reason)
         held, made = approve_fields(mesh.db, mesh.ontology, session.tenant, key, choices, *who)
     except (MappingRefused, FixInput) as error:
         session.left += [f"{join_name(*key)}.{one.field}: {error}" for one in choices]
         return
-    facts = describe_set(made)
+    fields = [one.field for one in choices] + _list_taken_along(session, review, made)
     session.published.append(
-        {"fields": [one.field for one in choices], "number": made.number, "set_id": facts["set_id"],
+        {"fields": fields, "number": made.number, "set_id": made.set_id,
          "connector": key[0], "stream": key[1]}
     )  # fmt: skip
     if not session.quiet:
-        _say_published(key, held, made, len(choices))
+        _say_published(key, held, made, len(fields))
+
+
+def _list_taken_along(session: Session, review: StreamReview, made: MappingSet) -> list[str]:
+    """The stream's key, where the set could not stand without it and nobody had decided on it."""
+    from resources.proposals import list_proposals
+
+    now = list_proposals(session.mesh.db, session.tenant, *review.key, status="approved")
+    waited = {one.field for one in review.known.values() if one.status == "pending"} - review.accepted.keys()
+    return [one.field for one in now if one.field in waited and one.set_id == made.set_id]
 
 
 def _say_published(key: StreamKey, held: MappingSet | None, made: MappingSet, fields: int) -> None:
@@ -214,9 +223,10 @@ def _say_interrupted(session: Session) -> None:
     errors.print(f"\nInterrupted: {told}nothing of the stream at hand was decided.", highlight=False)
 
 
-def _finish(session: Session, asked: int, *, as_json: bool) -> None:
-    accepted = sum(len(one["fields"]) for one in session.published)
-    facts = {"pending": asked, "approved": accepted, "rejected": session.rejected, "left": session.left}
+def _finish(session: Session, asked: Sequence[Proposal], *, as_json: bool) -> None:
+    taken = {(one["connector"], one["stream"], name) for one in session.published for name in one["fields"]}
+    accepted = len(taken)
+    facts = {"pending": len(asked), "approved": accepted, "rejected": session.rejected, "left": session.left}
     if as_json:
         print_json(facts | {"published": session.published, "replays": session.replays})
         return
@@ -224,7 +234,7 @@ def _finish(session: Session, asked: int, *, as_json: bool) -> None:
         console.print("left: ", style="yellow", end="")
         say(line)
     show_replays(session.replays)
-    stay = asked - accepted - session.rejected
+    stay = sum((*one.key, one.field) not in taken for one in asked) - session.rejected
     say(
         f"{accepted} approved, {session.rejected} rejected, {stay} left for later."
         if asked

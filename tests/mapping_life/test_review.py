@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -243,3 +244,21 @@ def test_proposing_now_and_from_a_file(steward: Steward, place: tuple[str, str, 
     assert "website" in answers.read_text()
     assert isinstance(steward.refused("propose"), FixInput)
     assert isinstance(steward.refused("propose", "--fields", str(question)), FixInput)
+
+
+def test_a_key_approved_along_is_counted(steward: Steward, place: tuple[str, str, str]) -> None:
+    orders = [
+        replace(propose("ref", "number", 0.9), stream="orders", entity="order"),
+        replace(propose("no", "id", 0.8), stream="orders", entity="order", method="key"),
+        replace(propose("note", "status", 0.7), stream="orders", entity="order"),
+    ]
+    with steward.mesh.db.tenant(steward.tenant) as conn:
+        save_proposals(conn, steward.tenant, orders)
+    done = steward.run("review", place[0], "shop", "orders", keys="a\ns\ns\n")
+    assert "2 fields approved, set 1 holds" in done.output
+    assert "2 approved, 0 rejected, 1 left for later" in done.output
+    with steward.mesh.db.tenant(steward.tenant) as conn:  # the same, where the key itself is not asked about
+        unsure = [orders[0], replace(orders[1], confidence=0.1)]
+        save_proposals(conn, steward.tenant, [replace(one, connector="mart") for one in unsure])
+    again = steward.run("review", place[0], "mart", keys="a\n")
+    assert "2 approved, 0 rejected, 0 left for later" in again.output
