@@ -139,6 +139,9 @@ def _show(
     table = [[row["stream"], row["records"], row["differ"], _say_refused(row), row["fields"]] for row in rows]
     if table:
         print_table("Files against registry", columns, table)
+    for row in rows:
+        if row["problem"]:
+            say(f"{row['stream']} cannot be compared: {row['problem']}")
     show_replays(replays)
     return differs
 
@@ -166,8 +169,9 @@ def _describe(one: Discrepancy) -> dict[str, Any]:
         "file": one.file.path,
         "agrees": not one.differs,
         "records": found.records if found else None,
-        "differ": found.changed if found else 0,
+        "differ": found.changed if found else None if one.problem else 0,
         "refused_by_file": found.refused_a if found else None,
         "refused_by_registry": found.refused_b if found else None,
         "fields": ", ".join(fields),
+        "problem": one.problem,
     }

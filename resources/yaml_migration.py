@@ -82,15 +82,19 @@ class Migration:
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """What the file's set (A) and the registry's (B) make of a stream; None: they say the same."""
+    """What the file's set (A) and the registry's (B) make of a stream.
+
+    Without comparison they say the same, or there is a ``problem``: why they cannot be compared.
+    """
 
     file: FileState
     comparison: Comparison | None
+    problem: str | None = None
 
     @property
     def differs(self) -> bool:
-        """Whether any record comes out differently."""
-        return self.comparison is not None and self.comparison.differs
+        """Whether any record comes out differently, or nobody can tell."""
+        return self.problem is not None or (self.comparison is not None and self.comparison.differs)
 
 
 def start_migration(
@@ -234,7 +238,7 @@ def _check_ready(mesh: Mesh, found: Migration, *, accept: bool) -> None:
     differing = [one for one in list_discrepancies(mesh, found) if one.differs]
     if differing and not accept:
         more = f" and {len(differing) - 5} more" if len(differing) > 5 else ""
-        names = ", ".join(join_name(*one.file.key) for one in differing[:5]) + more
+        names = ", ".join(map(_name, differing[:5])) + more
         raise CheckFailed(
             "the files and the registry differ",
             found=names,
@@ -242,8 +246,15 @@ def _check_ready(mesh: Mesh, found: Migration, *, accept: bool) -> None:
         )
 
 
+def _name(one: Discrepancy) -> str:
+    return join_name(*one.file.key) + (" (not compared)" if one.problem else "")
+
+
 def list_discrepancies(mesh: Mesh, found: Migration, loads: int | None = None) -> list[Discrepancy]:
-    """Both sets of each stream over the same raw loads, the newest ``loads`` or all of them."""
+    """Both sets of each stream over the same raw loads, the newest ``loads`` or all of them.
+
+    A stream without config, or with a set that cannot be applied, is in the list with its ``problem``.
+    """
     return [_compare(mesh, found.tenant_id, one, loads) for one in found.files]
 
 
@@ -252,7 +263,10 @@ def _compare(mesh: Mesh, tenant_id: str, one: FileState, loads: int | None) -> D
     if held is None or held.fingerprint == one.fingerprint:
         return Discrepancy(one, None)
     said = read_set(mesh.db, tenant_id, one.set_id)
-    return Discrepancy(one, compare_sets(mesh, tenant_id, one.key, said, held, loads))
+    try:
+        return Discrepancy(one, compare_sets(mesh, tenant_id, one.key, said, held, loads))
+    except (UnknownName, MappingRefused) as error:
+        return Discrepancy(one, None, str(error))
 
 
 def find_migration(db: Database, tenant_id: str) -> Migration:

@@ -132,3 +132,35 @@ def test_what_cannot_be_migrated(steward: Steward, folder: Path, tmp_path: Path)
     other.mkdir()
     (other / "a.yaml").write_text((folder / "accounts.yaml").read_text())
     assert isinstance(steward.refused("migrate", "start", str(other), *mine), MappingRefused)
+
+
+def test_a_stream_without_config_is_told_and_the_others_go_on(
+    steward: Steward, folder: Path, tmp_path: Path
+) -> None:
+    mine = ("--tenant", steward.tenant)
+    orders = folder / "orders.yaml"
+    text = (folder / "accounts.yaml").read_text().replace("connector: shop", "connector: unheard")
+    orders.write_text(text)
+    steward.json("migrate", "start", str(folder), *mine)
+    orders.write_text(text.replace("website: web", "website: name"))  # and now it differs
+    again = steward.json("migrate", "start", str(folder), *mine)
+    told = {one["stream"]: one for one in again["streams"]}
+    assert told["shop/accounts"]["differ"] == 100
+    assert (told["unheard/accounts"]["agrees"], told["unheard/accounts"]["records"]) == (False, None)
+    assert "no connector config describes unheard/accounts" in told["unheard/accounts"]["problem"]
+    seen = steward.run("migrate", "status", *mine)
+    assert (seen.exit_code, "website (100)" in seen.output) == (1, True)
+    assert "unheard/accounts cannot be compared: no connector config" in seen.output
+    steward.json("edit", steward.tenant, *KEY, "website", "--from", "web")
+    refused = steward.refused("migrate", "cut-over", *mine)
+    assert isinstance(refused, CheckFailed)
+    assert "unheard/accounts (not compared)" in str(refused)
+    assert steward.json("migrate", "cut-over", *mine, "--accept-discrepancies")["phase"] == "CUT_OVER"
+
+
+def test_a_file_that_cannot_be_applied_is_told(steward: Steward, folder: Path) -> None:
+    file = folder / "accounts.yaml"
+    broken = "{from: name, transform: json_path, args: {path: '$['}}"
+    file.write_text(file.read_text().replace("website: web", f"website: {broken}"))
+    begun = steward.json("migrate", "start", str(folder), "--tenant", steward.tenant)
+    assert "mapping set 2 cannot be applied" in begun["streams"][0]["problem"]
