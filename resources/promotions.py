@@ -23,7 +23,7 @@ from resources.audit import record
 from resources.database import Database
 from resources.proposals import STEWARD, list_proposals, promote_in
 from resources.registry import active_set
-from resources.registry_changes import publish_in, read_holding
+from resources.registry_changes import publish_in
 from resources.registry_rows import StreamKey, open_scope, wait_turn
 from resources.tables import mapping_decisions as decisions
 
@@ -112,25 +112,29 @@ def promote(
 ) -> MappingSet | None:
     """Do what was planned, in one transaction; the global set made, None where only names were promoted.
 
-    MappingRefused where something contradicts and is not to be overruled, or the global set has changed.
+    MappingRefused where something contradicts and is not to be overruled, or where the plan would be
+    another one by now; UnknownName where nobody's decision is left.
     """
     if not overrule:
         refuse_conflicts(plan)
-    known = {one.field: one for one in list_proposals(db, tenant_id, *plan.key)}
     made = None
     with db.operator() as conn:
         wait_turn(conn, GLOBAL_TENANT)
-        held = read_holding(conn, GLOBAL_TENANT, plan.key)
-        if (held and held.set_id) != (plan.before and plan.before.set_id):
+        wait_turn(conn, tenant_id)  # nobody decides or publishes in either place until this is done
+        names = [one.field for one in plan.promoted]
+        if plan_promotion(db, ontology, tenant_id, plan.key, names, actor) != plan:
             raise MappingRefused(
-                "the global set has changed meanwhile", where=join_name(*plan.key), remedy="Look at it again"
+                "what was decided, or the global set, has changed meanwhile",
+                where=join_name(*plan.key),
+                remedy="Look at it again",
             )
+        known = {one.field: one for one in list_proposals(db, tenant_id, *plan.key)}
         for one in plan.promoted:
             promote_in(conn, ontology, replace(known[one.field], target=one.target), actor, reason)
         if plan.after is not None:
             of = ontology.entity(plan.entity)
             made = publish_in(conn, GLOBAL_TENANT, plan.key, of, plan.after, actor, reason)
-            facts = {"number": made.number, "fields": [one.field for one in plan.promoted], "reason": reason}
+            facts = {"number": made.number, "fields": names, "reason": reason}
             record(conn, actor, "mapping_set.promoted", join_name(*plan.key), None, facts, GLOBAL_TENANT)
     return made
 

@@ -116,6 +116,29 @@ def test_conflicts_are_escalated_not_overwritten(
     assert {one.target: one.sources for one in held.mappings} == {"id": ("id",), "website": ("web",)}
 
 
+MEANWHILE: list[tuple[str, ...]] = [
+    ("approve", "web", "--target", "phone", "--overrule"),  # decided otherwise
+    ("approve", "web", "--overrule", "--user", "bob"),  # decided by who is about to promote
+    ("edit", "website", "--remove"),  # not in use any more
+]
+
+
+@pytest.mark.parametrize("words", MEANWHILE, ids=" ".join)
+def test_a_decision_changed_at_the_prompt_is_not_promoted(
+    steward: Steward, place: tuple[str, str, str], words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def confirm(_: str) -> bool:  # ada thinks again while bob looks at the difference
+        steward.json(words[0], *place, *words[1:])
+        return True
+
+    monkeypatch.setattr("typer.confirm", confirm)
+    refused = steward.refused("promote", *place, "web", "--user", "bob", "--reason", "x")
+    assert isinstance(refused, MappingRefused)
+    assert active_set(steward.mesh.db, GLOBAL_TENANT, *KEY) is None
+    with steward.mesh.db.owner() as conn:
+        assert conn.execute(text("SELECT 1 FROM mapping_decisions WHERE tenant_id = '*'")).all() == []
+
+
 def test_another_target_promoted_before_is_a_conflict(steward: Steward, place: tuple[str, str, str]) -> None:
     steward.json("promote", *place, "web", "--user", "bob", "--reason", "x", "--yes")
     steward.json("approve", *place, "web", "--target", "phone", "--overrule")
