@@ -207,7 +207,16 @@ def show_replays(replays: Sequence[dict[str, Any]]) -> None:
             say(one["error"])
 
 
-def show_change(change: Change, replays: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+def show_warnings(warnings: Sequence[str]) -> None:
+    """A line each."""
+    for one in warnings:
+        console.print("warning: ", style="yellow", end="")
+        say(one)
+
+
+def show_change(
+    change: Change, replays: Sequence[dict[str, Any]], *, as_json: bool, warnings: Sequence[str] = ()
+) -> None:
     """What a change of the registry did."""
     after = change.after
     if as_json:
@@ -221,6 +230,7 @@ def show_change(change: Change, replays: Sequence[dict[str, Any]], *, as_json: b
                 "changed": changed,
                 "draft": change.draft,
                 "replays": list(replays),
+                "warnings": list(warnings),
             }
         )
         return
@@ -230,4 +240,5 @@ def show_change(change: Change, replays: Sequence[dict[str, Any]], *, as_json: b
         say(f"Nothing changes: {name_set(after)} says the same already.")
     else:
         say(f"{name_set(after).capitalize()} holds now (before: {name_set(change.before)}).")
+    show_warnings(warnings)
     show_replays(replays)

@@ -21,6 +21,7 @@ from cli.mapping_common import (
     read_arg,
     show_change,
     show_replays,
+    show_warnings,
 )
 from cli.output import Json, number_of, print_json, print_table, say
 from cli.services import open_mesh
@@ -65,20 +66,20 @@ def edit(
 ) -> None:
     """Change what fills one canonical field: a new set, published, and its history replayed."""
     from resources.set_changes import change_mappings, drop_mapping, put_mapping
+    from resources.set_warnings import list_warnings
 
     if remove == bool(source or transform or arg):
         raise FixInput("nothing to do", expected="--from/--transform/--arg, or --remove")
     with open_mesh() as mesh:
         check_tenant(mesh, tenant)
         key, actor = (connector, stream), user or mesh.settings.actor
-        if remove:
-            change = drop_mapping(target)
-        else:
-            change = put_mapping(_build_mapping(mesh, tenant, key, target, source, transform, arg))
+        given = [] if remove else [_build_mapping(mesh, tenant, key, target, source, transform, arg)]
+        change = put_mapping(given[0]) if given else drop_mapping(target)
         said = reason or f"{'removed' if remove else 'edited'} {target}"
         done = change_mappings(mesh.db, mesh.ontology, tenant, key, change, actor, said, draft=draft)
+        warnings = list_warnings(mesh, tenant, key, given)
         replays = [] if draft else bring_into_effect(mesh, tenant, [key])
-    show_change(done, replays, as_json=as_json)
+    show_change(done, replays, as_json=as_json, warnings=warnings)
 
 
 def _build_mapping(
@@ -115,6 +116,7 @@ def publish(
 ) -> None:
     """Publish the mapping set of a YAML file for a tenant, or for all ('*')."""
     from resources.set_changes import publish_files
+    from resources.set_warnings import list_warnings
 
     with open_mesh() as mesh:
         check_tenant(mesh, tenant)
@@ -122,8 +124,9 @@ def publish(
         said = _read_file(mesh, file)
         why = reason or f"published from {file.name}"
         done = publish_files(mesh.db, tenant, [(said, why)], actor, draft=draft)[0]
+        warnings = list_warnings(mesh, tenant, said.key, said.mappings)
         replays = [] if draft else bring_into_effect(mesh, tenant, [said.key])
-    show_change(done, replays, as_json=as_json)
+    show_change(done, replays, as_json=as_json, warnings=warnings)
 
 
 def rollback(
@@ -218,6 +221,7 @@ def import_(
 ) -> None:
     """Publish every mapping set of YAML files or folders; nothing is published unless all can be."""
     from resources.set_changes import publish_files
+    from resources.set_warnings import list_warnings
 
     with open_mesh() as mesh:
         check_tenant(mesh, tenant)
@@ -225,6 +229,9 @@ def import_(
         said = read_files(mesh, find_files(paths))
         files = [(one, reason or f"imported from {path.name}") for path, one in said.items()]
         done = publish_files(mesh.db, tenant, files, actor)
+        warnings = [
+            line for one in said.values() for line in list_warnings(mesh, tenant, one.key, one.mappings)
+        ]
         replays = bring_into_effect(mesh, tenant, [one.key for one in said.values()])
     rows = [
         [one.after.connector, one.after.stream, one.after.number, one.after.entity, len(one.after.mappings),
@@ -233,9 +240,11 @@ def import_(
     ]  # fmt: skip
     columns = ["connector", "stream", "number", "entity", "fields", "changed"]
     if as_json:
-        print_json({"sets": [dict(zip(columns, row, strict=True)) for row in rows], "replays": replays})
+        sets = [dict(zip(columns, row, strict=True)) for row in rows]
+        print_json({"sets": sets, "replays": replays, "warnings": warnings})
     else:
         print_table("Imported", columns, rows)
+        show_warnings(warnings)
         show_replays(replays)
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
+from sqlalchemy.dialects.postgresql import JSONB
 
 from core.drift import Operation, diff_schemas, operation_from_json
-from core.names import join_name
+from core.names import GLOBAL_TENANT, join_name, parse_path
 from core.schema import TableSchema
 from resources.database import Database
+from resources.registry_rows import StreamKey, open_scope
 from resources.tables import drift_events, schema_versions
 
 OPEN = "OPEN"
@@ -60,6 +62,17 @@ def list_versions(db: Database, tenant_id: str, connector: str, stream: str) -> 
     query = _versions(tenant_id, connector, stream).order_by(schema_versions.c.version)
     with db.tenant(tenant_id) as conn:
         return [_version(row) for row in conn.execute(query).mappings()]
+
+
+def read_columns(db: Database, tenant_id: str, key: StreamKey) -> set[str]:
+    """Every column that a load of the stream ever had (``*``: of any tenant); none before the first."""
+    table = schema_versions.c
+    path = func.jsonb_array_elements(table.fields, type_=JSONB)["path"].astext
+    query = select(path).distinct().where(table.connector == key[0], table.stream == key[1])
+    if tenant_id != GLOBAL_TENANT:
+        query = query.where(table.tenant_id == tenant_id)
+    with open_scope(db, tenant_id) as conn:
+        return {str(parse_path(one)[0]) for one in conn.execute(query).scalars()}
 
 
 def list_drift(

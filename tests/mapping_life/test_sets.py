@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigError, FixInput, LockBusy, MappingRefused, UnknownName
+from core.schema import FieldSchema, TableSchema
 from resources.canonical import LOCK
 from resources.canonical_due import replay_due
 from resources.query import run_query
+from resources.schema_versions import record_schema
 from resources.set_changes import roll_back
 from tests.mapping_life.conftest import KEY, Steward, people
 
@@ -245,3 +247,40 @@ def test_a_global_set_changes_for_every_tenant_that_follows_it(steward: Steward,
     steward.json("rollback", steward.tenant, "mart", "accounts")  # before its own there was the global one
     assert steward.state() == before
     assert "follows the global set" in str(steward.refused("rollback", steward.tenant, "mart", "accounts"))
+
+
+SHOWN = TableSchema(tuple(FieldSchema(one, ("string",), True) for one in ("id", "name", "web", '"a.b".c')))
+SET = "connector: {0}\nstream: {1}\nentity: account\nmappings:\n  id: id\n  website: {2}\n"
+
+
+def test_what_nothing_will_ever_fill_is_said(steward: Steward, tmp_path: Path) -> None:
+    place, file = (steward.tenant, *KEY), tmp_path / "set.yaml"
+    with steward.mesh.db.tenant(steward.tenant) as conn:
+        record_schema(conn, steward.tenant, *KEY, TableSchema((FieldSchema("site", ("string",), True),)), "1")
+        record_schema(conn, steward.tenant, *KEY, SHOWN, "2")
+    unseen = "no load of shop/accounts ever had the field 'wbe'"
+    assert steward.json("edit", *place, "website", "--from", "wbe")["warnings"] == [unseen]
+    assert f"warning: {unseen}" in steward.run("edit", *place, "phone", "--from", "wbe").output
+    for known in ("web", "site", "web.deeper.0", '"a.b".other'):  # nested, and in an earlier load
+        assert steward.json("edit", *place, "website", "--from", known)["warnings"] == []
+    assert steward.json("edit", *place, "phone", "--remove")["warnings"] == []  # whatever else is in the set
+    file.write_text(SET.format(*KEY, "wbe"))
+    for owner in (steward.tenant, "*"):
+        found = steward.json("publish", owner, str(file), "--draft")["warnings"]
+        assert found == [unseen], owner
+
+
+def test_a_stream_that_no_config_names_is_said(steward: Steward, tmp_path: Path) -> None:
+    unheard = "no connector config describes {}: the set fills nothing before one does"
+    folder, file = tmp_path / "sets", tmp_path / "sets" / "a.yaml"
+    folder.mkdir()
+    file.write_text(SET.format("unheard", "accounts", "web"))
+    (folder / "b.yaml").write_text(SET.format("shop", "acounts", "web"))
+    (folder / "c.yaml").write_text(SET.format(*KEY, "web"))  # of which nothing is recorded yet
+    told = [unheard.format("unheard/accounts"), unheard.format("shop/acounts")]
+    assert steward.json("publish", steward.tenant, str(file))["warnings"] == told[:1]
+    assert steward.json("import", steward.tenant, str(folder))["warnings"] == told
+    said = steward.run("import", steward.tenant, str(folder)).output.splitlines()
+    assert [one for one in said if "warning" in one] == [f"warning: {one}" for one in told]
+    place = (steward.tenant, "unheard", "accounts")
+    assert steward.json("edit", *place, "phone", "--from", "tel")["warnings"] == told[:1]
