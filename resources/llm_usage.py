@@ -17,7 +17,7 @@ _BY_TENANT = text(
     FROM tenants t
     LEFT JOIN llm_budgets b
       ON b.tenant_id = t.tenant_id AND b.month = to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM')
-    CROSS JOIN LATERAL (
+    CROSS JOIN LATERAL (  -- what the breaker kept back was never sent: no call
         SELECT count(*) AS calls, count(*) FILTER (WHERE outcome = 'answered') AS answered,
                coalesce(sum(prompt_tokens), 0) AS prompt_tokens,
                coalesce(sum(completion_tokens), 0) AS completion_tokens,
@@ -25,6 +25,7 @@ _BY_TENANT = text(
                avg(latency_s) AS latency_s
         FROM llm_calls
         WHERE tenant_id = t.tenant_id AND month = to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM')
+          AND outcome <> 'breaker_open'
     ) c
     ORDER BY t.tenant_id
     """

@@ -63,11 +63,16 @@ def test_what_was_spent_and_asked(aos: Aos, tenant: str, home: Path) -> None:
             assert made is not None
             if outcome is not None:
                 settle(database, made, Settlement(outcome, cost, 1.25, 1000, 100))
+        unsent = reserve(database, label, Decimal("0.25"), Decimal(2))
+        assert unsent is not None
+        settle(database, unsent, Settlement(Outcome.BREAKER_OPEN, Decimal(0), 0.0))
     (row,) = aos("llm", "budget", tenant, "--json").json
     facts = {name: row[name] for name in ("spent usd", "unsettled usd", "left usd", "calls", "answered")}
     assert facts == {"spent usd": 0.26, "unsettled usd": 0.25, "left usd": 1.74, "calls": 2, "answered": 1}
+    (row,) = aos("llm", "status", tenant, "--json").json["tenants"]
+    assert row["calls"] == 2, "what was never sent is no call"
     calls = aos("llm", "ledger", tenant, "--json").json
-    assert {one["outcome"] for one in calls} == {"answered", "started"}
+    assert {one["outcome"] for one in calls} == {"answered", "started", "breaker_open"}
     assert {one["stream"] for one in calls} == {"people"}
     said = aos("llm", "ledger", tenant, "--limit", "5").out
     assert "answered" in said
