@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,7 +92,7 @@ def open_whole(path: Path) -> Iterator[TextIO]:
                 yield file
             return
         place = path.resolve()
-        temporary = place.with_name(f".{place.name}.part")
+        temporary = place.with_name(f".{uuid.uuid4().hex}.part")  # others may be writing the same file
         try:
             with temporary.open("w", newline="", encoding="utf-8") as file:
                 yield file

@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import ConfigError
 from core.ontology import Ontology
-from resources.question_files import read_labels, read_questions
+from resources.question_files import open_whole, read_labels, read_questions
 
 HEADER = "source_system,source_entity,source_field,canonical_entity"
 
@@ -131,3 +131,16 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path: Path, ontology: Ontology
     (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="not UTF-8"):
         read_questions(tmp_path / "b.csv", ontology)
+
+
+def test_two_who_write_the_same_file_do_not_mix(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    with open_whole(path) as slow:
+        slow.write("slow,1\n")
+        slow.flush()
+        with open_whole(path) as quick:
+            quick.write("quick,2\n")
+        assert path.read_text() == "quick,2\n"
+        slow.write("slow,3\n")
+    assert path.read_text() == "slow,1\nslow,3\n"
+    assert list(tmp_path.iterdir()) == [path]
