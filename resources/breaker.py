@@ -1,7 +1,7 @@
 """The circuit breaker of a model: after outages in a row nobody asks it for a while; all processes share it.
 
 Only outages count (no answer, refused connections, 429, 5xx), so no tenant's data can switch a model off
-for the others by what the model answers to it.
+for the others by what the model answers to it. Any other reply closes it, a refused request (400) too.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Breaker:
             conn.execute(_OPEN, self._values)
 
     def note_answer(self) -> None:
-        """The model answered, whatever it said."""
+        """The model's server replied, whatever it said."""
         with self.database.operator() as conn:
             conn.execute(_WORKED, self._values)
 

@@ -135,7 +135,7 @@ class LlmProposer:
             tries.outages += 1
             if reply.outcome in _AGAIN:
                 _pause(completion, tries)
-        elif reply.outcome is not Outcome.REJECTED:
+        else:  # who refuses a request is there: no tenant's bad one may use up the try of all
             self.breaker.note_answer()
             tries.bad_answers += reply.outcome is not Outcome.ANSWERED
         return reply

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import update
 
 from core.errors import ConfigError
+from resources.breaker import BreakerState
 from resources.database import Database
 from resources.flags import LLM, set_flag
 from resources.llm import MAX_OUTAGES, open_proposer
 from resources.llm_budget import read_commitment
 from resources.llm_ledger import Outcome, read_calls
 from resources.settings import Settings, load_settings
+from resources.tables import llm_breakers
 from tests.llm.conftest import KEY, Build, make_field, make_stream
 from tests.llm.server import Behaviour, Json, Reply, ScriptedModel, answer_first, behave, fail, say
 
@@ -203,6 +208,23 @@ def test_a_server_that_is_down_is_left_alone_for_a_while(
     assert build().ask(tenant, make_stream()).outcome is Outcome.BREAKER_OPEN, "every proposer shares it"
     assert model.requests == []
     assert read_commitment(database, tenant) == 0
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_refused_request_does_not_use_up_the_try_of_all(
+    database: Database, tenant: str, build: Build, model: ScriptedModel, status: int
+) -> None:
+    proposer = build()
+    proposer = replace(proposer, breaker=replace(proposer.breaker, limit=1))
+    proposer.breaker.note_outage()
+    assert proposer.ask(tenant, make_stream()).outcome is Outcome.BREAKER_OPEN
+    with database.operator() as conn:  # the minute is over
+        past = llm_breakers.c.open_until - timedelta(minutes=1)
+        conn.execute(update(llm_breakers).filter_by(model=proposer.breaker.model).values(open_until=past))
+    model.script(lambda _: fail(status), behave)
+    assert proposer.ask(tenant, make_stream()).outcome is Outcome.REJECTED
+    assert proposer.ask(tenant, make_stream()).outcome is Outcome.ANSWERED, "the server is there"
+    assert proposer.breaker.look() == BreakerState()
 
 
 def test_bad_answers_do_not_open_the_breaker(tenant: str, build: Build, model: ScriptedModel) -> None:
