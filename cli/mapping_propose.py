@@ -115,4 +115,13 @@ def run_mapper(mesh: Mesh, tenant: str) -> MapperReport:
     specs: list[ConnectorSpec] = [mesh.specs[name] for name in landed if name in mesh.specs]
     proposer = open_proposer(mesh.db, mesh.settings)
     ask: Any = proposer.propose if proposer is not None else None
-    return map_tenant(mesh.db, mesh.settings, mesh.ontology, specs, tenant, ask_model=ask, lake=mesh.lake)
+    return map_tenant(
+        mesh.db,
+        mesh.settings,
+        mesh.ontology,
+        specs,
+        tenant,
+        ask_model=ask,
+        read_turn=proposer.read_turn if proposer is not None else None,
+        lake=mesh.lake,
+    )

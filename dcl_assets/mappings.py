@@ -112,7 +112,16 @@ def _map_unmapped(mesh: Mesh, tenant_id: str, specs: Sequence[ConnectorSpec]) ->
         return MapperReport()
     proposer = open_proposer(mesh.db, mesh.settings)
     ask = proposer.propose if proposer is not None else None
-    return map_tenant(mesh.db, mesh.settings, mesh.ontology, specs, tenant_id, ask_model=ask, lake=mesh.lake)
+    return map_tenant(
+        mesh.db,
+        mesh.settings,
+        mesh.ontology,
+        specs,
+        tenant_id,
+        ask_model=ask,
+        read_turn=proposer.read_turn if proposer is not None else None,
+        lake=mesh.lake,
+    )
 
 
 def _write_rows(coverage: "Iterable[StreamCoverage]") -> Iterator[TableRecord]:

@@ -9,18 +9,27 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from core.llm.answer import AnswerRefused, read_answer
 from core.llm.prompt import Prompt, build_prompt
-from core.llm.question import LlmAnswer, StreamQuestion
+from core.llm.question import LlmAnswer, StreamQuestion, Unheard
 from resources.breaker import Breaker
 from resources.database import Database
 from resources.flags import LLM, read_flag
-from resources.llm_budget import CallLabel, Reservation, Settlement, price_call, reserve, settle
+from resources.llm_budget import (
+    CallLabel,
+    Reservation,
+    Settlement,
+    price_call,
+    read_commitment,
+    reserve,
+    settle,
+)
 from resources.llm_client import Completion, complete, load_litellm
-from resources.llm_ledger import Outcome
+from resources.llm_ledger import Outcome, read_resting
+from resources.mapper_again import Turn
 from resources.settings import Settings
 
 PURPOSE = "mapping.propose"
@@ -33,15 +42,22 @@ _OUTAGES = (Outcome.TIMED_OUT, Outcome.RATE_LIMITED, Outcome.UNAVAILABLE, Outcom
 _AGAIN = (Outcome.RATE_LIMITED, Outcome.UNAVAILABLE)
 """Outages worth a second request: what timed out has used the time up, a refused key stays refused."""
 
+_BAD = (Outcome.INVALID, Outcome.REFUSED, Outcome.TRUNCATED)
+
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class LlmReply:
-    """The answers to a question, none unless ``outcome`` is ANSWERED."""
+    """The answers to a question, none unless ``outcome`` is ANSWERED.
+
+    ``is_heard``: the model gave an answer, if a bad one. ``needs_usd``: what the budget had no room for.
+    """
 
     outcome: Outcome
     answers: tuple[LlmAnswer, ...] = ()
+    is_heard: bool = False
+    needs_usd: Decimal = Decimal(0)
 
 
 @dataclass
@@ -66,16 +82,33 @@ class LlmProposer:
     breaker: Breaker = field(repr=False)
 
     def propose(self, tenant_id: str, question: StreamQuestion) -> list[LlmAnswer]:
-        """Evidence about the stream's unsure fields; none when the model may not or cannot be asked.
+        """Evidence about the stream's unsure fields; none where the answers were bad.
 
-        Raises StorageUnavailable; nothing that a model or its server does.
+        Raises Unheard when the model may not or cannot be asked, StorageUnavailable; nothing that a model
+        or its server does.
         """
-        return list(self.ask(tenant_id, question).answers)
+        reply = self.ask(tenant_id, question)
+        if not reply.is_heard:
+            raise Unheard(reply.needs_usd)
+        return list(reply.answers)
+
+    def read_turn(self, tenant_id: str) -> Turn | None:
+        """Whether the model may be asked about the tenant's fields now, and how far; None: not at all."""
+        state = self.breaker.look()
+        if state.is_open or not read_flag(self.database, LLM, tenant_id):
+            return None
+        left = self._budget - read_commitment(self.database, tenant_id)
+        resting = read_resting(self.database, tenant_id, self.breaker.model)
+        return Turn(left, state.open_until is not None, resting)
+
+    @property
+    def _budget(self) -> Decimal:
+        return Decimal(str(self.settings.llm_monthly_budget_usd))
 
     def ask(self, tenant_id: str, question: StreamQuestion) -> LlmReply:
         """As ``propose``, and how it ended."""
         if not question.fields:
-            return LlmReply(Outcome.NOTHING_ASKED)
+            return LlmReply(Outcome.NOTHING_ASKED, is_heard=True)
         if not read_flag(self.database, LLM, tenant_id):
             return LlmReply(Outcome.SWITCHED_OFF)
         load_litellm()  # seconds, once: not of the question's time
@@ -93,7 +126,7 @@ class LlmProposer:
                 question.stream,
                 reply.outcome,
             )
-        return reply
+        return replace(reply, is_heard=reply.outcome is Outcome.ANSWERED or tries.bad_answers > 0)
 
     def _ask_once(self, tenant_id: str, question: StreamQuestion, prompt: Prompt, tries: _Tries) -> LlmReply:
         if not read_flag(self.database, LLM, tenant_id):
@@ -102,10 +135,9 @@ class LlmProposer:
         label = CallLabel(
             tenant_id, str(self.settings.llm_model), PURPOSE, question.connector, question.stream
         )
-        limit = Decimal(str(self.settings.llm_monthly_budget_usd))
-        reservation = reserve(self.database, label, bound, limit)
+        reservation = reserve(self.database, label, bound, self._budget)
         if reservation is None:
-            return LlmReply(Outcome.BUDGET_EXHAUSTED)
+            return LlmReply(Outcome.BUDGET_EXHAUSTED, needs_usd=bound)
         if not self.breaker.admit():
             settle(self.database, reservation, Settlement(Outcome.BREAKER_OPEN, Decimal(0), 0.0))
             return LlmReply(Outcome.BREAKER_OPEN)
@@ -137,7 +169,7 @@ class LlmProposer:
                 _pause(completion, tries)
         else:  # who refuses a request is there: no tenant's bad one may use up the try of all
             self.breaker.note_answer()
-            tries.bad_answers += reply.outcome is not Outcome.ANSWERED
+            tries.bad_answers += reply.outcome in _BAD
         return reply
 
     def _cost(self, completion: Completion) -> Decimal | None:
@@ -176,8 +208,7 @@ def _may_retry(outcome: Outcome, tries: _Tries) -> bool:
         return False
     if outcome in _AGAIN:
         return tries.outages < MAX_OUTAGES
-    bad = (Outcome.INVALID, Outcome.REFUSED, Outcome.TRUNCATED)
-    return outcome in bad and tries.bad_answers < MAX_BAD_ANSWERS
+    return outcome in _BAD and tries.bad_answers < MAX_BAD_ANSWERS
 
 
 def _pause(completion: Completion, tries: _Tries) -> None:

@@ -7,10 +7,21 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from resources.database import Database
 from resources.tables import llm_calls
+
+MAX_IN_VAIN = 2
+"""Calls about a stream, in a day, that brought no answer though they may be charged, or were refused."""
+_IN_VAIN = text(
+    """
+    SELECT connector, stream FROM llm_calls
+    WHERE tenant_id = :tenant_id AND model = :model AND at > now() - interval '1 day'
+      AND (outcome IN ('started', 'timed_out', 'rejected') OR (outcome = 'unavailable' AND cost_usd > 0))
+    GROUP BY connector, stream HAVING count(*) >= :most
+    """
+)
 
 
 class Outcome(StrEnum):
@@ -57,3 +68,10 @@ def read_calls(database: Database, tenant_id: str, limit: int = 100) -> list[Llm
     with database.tenant(tenant_id) as conn:
         rows = conn.execute(query.where(llm_calls.c.tenant_id == tenant_id)).mappings().all()
     return [LlmCall(**{**row, "outcome": Outcome(row["outcome"])}) for row in rows]
+
+
+def read_resting(database: Database, tenant_id: str, model: str) -> frozenset[tuple[str, str]]:
+    """Streams, with their connectors, whose questions went in vain ``MAX_IN_VAIN`` times within a day."""
+    values = {"tenant_id": tenant_id, "model": model, "most": MAX_IN_VAIN}
+    with database.tenant(tenant_id) as conn:
+        return frozenset((row.connector, row.stream) for row in conn.execute(_IN_VAIN, values))

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ from resources.clock import Clock
 from resources.collection import collect_rarely
 from resources.coverage import StreamCoverage, read_coverage
 from resources.database import Database
+from resources.mapper_again import ReadTurn, leave_waiting, mark_unheard
 from resources.mapper_open import find_open, leave_unknown
 from resources.mapper_settle import Settled, settle_streams
 from resources.mapper_transforms import LEAST, Looker, choose_transforms, describe_look
@@ -79,11 +81,13 @@ def map_tenant(
     tenant_id: str,
     *,
     ask_model: AskModel | None = None,
+    read_turn: ReadTurn | None = None,
     load: Callable[[], Embedder | None] | None = None,
     lake: Lake | None = None,
 ) -> MapperReport:
     """Answer every unmapped field of the tenant that was not answered on the same basis before.
 
+    ``ask_model``: raises Unheard where there is no answer; ``read_turn``: whether that can be asked again.
     ``lake``: look at the values too, as shares of patterns. ``load``: where embeddings come from.
     """
     report = MapperReport()
@@ -99,18 +103,21 @@ def map_tenant(
     basis = f"{chosen.label}/{ontology.fingerprint[:12]}"
     open_fields = find_open(db, tenant_id, [one.connector for one in specs], known, coverage, basis)
     report.warnings += leave_unknown(ontology, coverage, open_fields)
-    if not open_fields:
+    due = leave_waiting(open_fields, basis, tenant_id, read_turn)
+    if not due:
         return report
     from resources.embeddings import ModelUnusable, load_embedder
 
     embedder = (load or load_embedder)()
-    mapper = _Mapper(db, settings, ontology, tenant_id, chosen.model, embedder, basis, report, lake)
+    mapper = _Mapper(
+        db, settings, ontology, tenant_id, chosen.model, embedder, basis, report, lake, read_turn
+    )
     try:
-        mapper.run(coverage, open_fields, schemas, ask_model)
+        mapper.run(coverage, due, schemas, ask_model)
     except ModelUnusable as error:  # it loaded, and broke on these names: before anything was proposed
         report.warnings.append(f"the embedding model is unusable: {error}")
         mapper.embedder = None
-        mapper.run(coverage, open_fields, schemas, ask_model)
+        mapper.run(coverage, due, schemas, ask_model)
     if mapper.embedder is None:
         report.warnings.append(WORDS_ALONE)
     return report
@@ -127,7 +134,9 @@ class _Mapper:
     basis: str
     report: MapperReport
     lake: Lake | None = None
+    read_turn: ReadTurn | None = None
     settled: set[tuple[str, str]] = field(default_factory=set)
+    unheard: dict[StreamKey, tuple[set[str], Decimal]] = field(default_factory=dict)
 
     def run(
         self,
@@ -139,12 +148,10 @@ class _Mapper:
         from resources.mapper_batch import answer_streams
 
         self.report.embedded = self.embedder is not None
-        basis = self._basis()
-        wanted = {
-            key: {path for path, made_from in fields.items() if made_from != basis}
-            for key, fields in open_fields.items()
-            if key not in self.settled
-        }
+        if self.embedder is None:  # words alone are no reason to take back what was made with more
+            open_fields = leave_waiting(open_fields, self.basis, self.tenant_id, None)
+            open_fields = leave_waiting(open_fields, self._basis(), self.tenant_id, self.read_turn)
+        wanted = {key: set(fields) for key, fields in open_fields.items() if key not in self.settled}
         left = [one for one in streams if wanted.get((one.connector, one.stream))]
         if not left:
             return
@@ -219,24 +226,34 @@ class _Mapper:
         proposed = {}
         for stream in batch.streams:
             key = (stream.connector, stream.stream)
-            wanted = [one for one in by_stream[key] if one.question.field in wanted_fields[key]]
-            if ask_model is not None:
-                wanted = self._weigh(wanted, ask_model)
+            open_ = [one for one in by_stream[key] if one.question.field in wanted_fields[key]]
+            wanted = self._weigh(key, open_, ask_model)
             entity = batch.entities.get(key, stream.entity or "")
             filled = {one.target for one in held[key].mappings} if key in held else set()
             with self.report.clock("propose"), looker.reading(key):
                 proposed[key] = self._propose_stream(entity, stream, by_stream[key], wanted, filled, looker)
         return proposed
 
-    def _weigh(self, answers: Sequence[Answer], ask_model: AskModel) -> list[Answer]:
-        from resources.mapper_llm import open_recall, weigh_unsure
+    def _weigh(
+        self, key: StreamKey, answers: Sequence[Answer], ask_model: AskModel | None
+    ) -> Sequence[Answer]:
+        """The answers after the model was heard; else as they are, and remembered as such."""
+        from core.llm.question import Unheard
+        from resources.mapper_llm import open_recall, pick_unsure, weigh_unsure
 
-        recall = None
-        if self.embedder is not None:
-            scope = partial(self.db.tenant, self.tenant_id)
-            recall = open_recall(scope, self.ontology, self.tenant_id, self.embedder)
-        auto = self.settings.auto_apply_confidence
-        return weigh_unsure(self.ontology, self.tenant_id, answers, ask_model, auto, recall)
+        auto, recall = self.settings.auto_apply_confidence, None
+        self.unheard.pop(key, None)
+        try:
+            if ask_model is None:
+                raise Unheard
+            if self.embedder is not None:
+                scope = partial(self.db.tenant, self.tenant_id)
+                recall = open_recall(scope, self.ontology, self.tenant_id, self.embedder)
+            return weigh_unsure(self.ontology, self.tenant_id, answers, ask_model, auto, recall)
+        except Unheard as error:
+            asked = {one.question.field for one in pick_unsure(answers, auto)}
+            self.unheard[key] = (asked, error.needs_usd)
+            return answers
 
     def _propose_stream(
         self,
@@ -301,7 +318,7 @@ class _Mapper:
             shares | describe_look(look),
             remarks,
             choice.doubt or (answer.doubt if target else None),
-            basis=self._basis(),
+            basis=self._basis_of((question.system, question.stream), question.field),
         )
 
     def _derive(self, one: Derived, entity: str, key: tuple[str, str], most: float) -> Proposal:
@@ -324,3 +341,7 @@ class _Mapper:
 
     def _basis(self) -> str:
         return self.basis if self.report.embedded else f"{self.basis}/lexical"
+
+    def _basis_of(self, key: StreamKey, path: str) -> str:
+        fields, needs_usd = self.unheard.get(key, (set(), Decimal(0)))
+        return mark_unheard(self._basis(), needs_usd) if path in fields else self._basis()

@@ -43,18 +43,24 @@ def weigh_unsure(
 ) -> list[Answer]:
     """The answers after the model was asked about those that are not sure; order kept.
 
-    ``recall``: how similar fields were decided, told to the model beside the question.
+    ``recall``: how similar fields were decided, told to the model beside the question. Raises Unheard
+    when ``ask`` does.
     """
-    unsure = [one for one in answers if one.confidence < auto and one.candidates and one.entity is None]
-    if not unsure:
+    asked = pick_unsure(answers, auto)
+    if not asked:
         return list(answers)
-    asked = sorted(unsure, key=lambda one: -one.confidence)[:FIELDS]
     similar = recall(asked) if recall is not None else {}
     said = {one.field: one for one in ask(tenant_id, build_stream_question(ontology, asked, similar))}
     return [
         _weigh(one, said[one.question.field], auto) if one in asked and one.question.field in said else one
         for one in answers
     ]
+
+
+def pick_unsure(answers: Sequence[Answer], auto: float) -> list[Answer]:
+    """What the model is asked about of a stream, the likeliest first."""
+    unsure = [one for one in answers if one.confidence < auto and one.candidates and one.entity is None]
+    return sorted(unsure, key=lambda one: -one.confidence)[:FIELDS]
 
 
 def open_recall(

@@ -7,6 +7,7 @@ under fixed names only, so no sample can ride in it.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import Any
 
 from core.mapper.profile import Profile, read_profile
@@ -101,6 +102,17 @@ class LlmAnswer:
     target: str | None
     confidence_said: float
     why: str
+
+
+class Unheard(Exception):
+    """The model was not asked, or gave no answer: an outage, no money left, switched off, none there.
+
+    ``needs_usd``: what has to be left of the budget before the question can be asked.
+    """
+
+    def __init__(self, needs_usd: Decimal = Decimal(0)) -> None:
+        super().__init__("the language model was not heard")
+        self.needs_usd = needs_usd
 
 
 def _one_of(value: Any, known: tuple[str, ...], what: str) -> str:

@@ -20,9 +20,10 @@ class Proposal:
     """One source field. ``target`` None: no counterpart is likely. ``candidates``: best first.
 
     ``evidence``: what each column adds to the logit of the best candidate. ``profile``: shares of what the
-    values look like, none of them. ``basis``: model, ontology and mode it was made from; while they stay
-    the same the field is not asked again. ``doubt``: why the transform needs a look. ``parts``: the fields
-    it reads where they are not ``field`` itself, which is then a name of its own (``derived.py``).
+    values look like, none of them. ``basis``: model, ontology and mode it was made from, and that the
+    language model was not heard, if so; while they stay the same the field is not asked again (but see
+    ``resources/mapper_again.py``). ``doubt``: why the transform needs a look. ``parts``: the fields it reads
+    where they are not ``field`` itself, which is then a name of its own (``derived.py``).
     """
 
     connector: str
