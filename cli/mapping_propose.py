@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,7 +16,6 @@ from core.errors import FixInput, UnknownName
 from core.names import join_name
 
 if TYPE_CHECKING:
-    from core.connector import ConnectorSpec
     from resources.mapper import MapperReport
     from resources.mesh import Mesh
 
@@ -63,7 +62,7 @@ def _propose_for(tenant: str, connector: str | None, stream: str | None, *, as_j
     with open_mesh() as mesh:
         check_tenant(mesh, tenant)
         check_stream(mesh, connector, stream)
-        report = run_mapper(mesh, tenant)
+        report = ask_mapper(mesh, tenant)
         low = mesh.settings.review_confidence
         changed = [(one.connector, one.stream) for one in report.sets]
         replays = bring_into_effect(mesh, tenant, changed)
@@ -105,23 +104,11 @@ def check_stream(mesh: Mesh, connector: str | None, stream: str | None) -> None:
         raise UnknownName(f"{connector} has no stream {stream!r}", expected=f"one of {', '.join(streams)}")
 
 
-def run_mapper(mesh: Mesh, tenant: str) -> MapperReport:
+def ask_mapper(mesh: Mesh, tenant: str) -> MapperReport:
     """As a sync does: all of the tenant's connectors in one batch, since they share what was learned."""
-    from resources.llm import open_proposer
-    from resources.loads import list_loads
-    from resources.mapper import map_tenant
+    from resources.loads import list_landed
+    from resources.mapper_run import run_mapper
 
-    landed = sorted({load.connector for load in list_loads(mesh.db, tenant)})
-    specs: list[ConnectorSpec] = [mesh.specs[name] for name in landed if name in mesh.specs]
-    proposer = open_proposer(mesh.db, mesh.settings)
-    ask: Any = proposer.propose if proposer is not None else None
-    return map_tenant(
-        mesh.db,
-        mesh.settings,
-        mesh.ontology,
-        specs,
-        tenant,
-        ask_model=ask,
-        read_turn=proposer.read_turn if proposer is not None else None,
-        lake=mesh.lake,
+    return run_mapper(
+        mesh, tenant, [mesh.specs[one] for one in list_landed(mesh.db, tenant) if one in mesh.specs]
     )

@@ -105,7 +105,7 @@ def _settle_entities(
     session: Session, connector: str | None, stream: str | None, bound: float | None
 ) -> None:
     """Ask first what the streams are that do not say; the fields of those confirmed are asked anew."""
-    from cli.mapping_propose import run_mapper
+    from cli.mapping_propose import ask_mapper
     from cli.review_entity import EntityReview
     from resources.stream_entities import PROPOSED, list_entities
 
@@ -125,7 +125,8 @@ def _settle_entities(
     session.undeclared = {one.key for one in list_guesses()}
     if not asked.confirmed:
         return
-    report = run_mapper(session.mesh, session.tenant)
+    report = ask_mapper(session.mesh, session.tenant)
+    session.left += report.warnings
     told = f"Their fields were asked: {report.applied} applied by themselves, {report.review} to review."
     say(f"Confirmed: {', '.join(asked.confirmed)}. {told}", as_json=session.quiet)
     session.changed = {(one.connector, one.stream) for one in report.sets}

@@ -104,24 +104,10 @@ def _publish(context: AssetExecutionContext) -> MaterializeResult[None]:
 
 
 def _map_unmapped(mesh: Mesh, tenant_id: str, specs: Sequence[ConnectorSpec]) -> "MapperReport":
-    """Propose, apply or put to review what no set maps; a tenant without such fields pays nothing."""
-    from resources.llm import open_proposer
-    from resources.mapper import MapperReport, map_tenant
+    from resources.mapper import MapperReport
+    from resources.mapper_run import run_mapper
 
-    if not mesh.settings.mapper_enabled:
-        return MapperReport()
-    proposer = open_proposer(mesh.db, mesh.settings)
-    ask = proposer.propose if proposer is not None else None
-    return map_tenant(
-        mesh.db,
-        mesh.settings,
-        mesh.ontology,
-        specs,
-        tenant_id,
-        ask_model=ask,
-        read_turn=proposer.read_turn if proposer is not None else None,
-        lake=mesh.lake,
-    )
+    return run_mapper(mesh, tenant_id, specs) if mesh.settings.mapper_enabled else MapperReport()
 
 
 def _write_rows(coverage: "Iterable[StreamCoverage]") -> Iterator[TableRecord]:

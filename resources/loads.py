@@ -71,6 +71,13 @@ def list_unconsumed(
     return _read_loads(db, tenant_id, connector, stream, unconsumed=True)
 
 
+def list_landed(db: Database, tenant_id: str) -> list[str]:
+    """The connectors of which anything ever landed, by name."""
+    query = select(loads.c.connector).where(loads.c.tenant_id == tenant_id).distinct()
+    with db.tenant(tenant_id) as conn:
+        return sorted(conn.execute(query).scalars())
+
+
 def list_newest(db: Database, tenant_id: str, connector: str, stream: str, limit: int) -> list[Load]:
     """Loads of a stream that landed something, newest first, at most ``limit``."""
     query = select(*_LOAD_COLUMNS).where(

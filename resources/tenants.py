@@ -99,7 +99,7 @@ def _mark_removing(database: Database, tenant_id: str, actor: str) -> None:
 def _locks_of(database: Database, tenant_id: str) -> list[str]:
     with database.tenant(tenant_id) as conn:
         connectors = conn.execute(select(connections.c.connector)).scalars().all()
-    return ["sync", *sorted(connectors), "canonical", "views", "lineage"]
+    return ["sync", *sorted(connectors), "mappings", "canonical", "views", "lineage"]
 
 
 def _delete_files(settings: Settings, tenant_id: str) -> None:

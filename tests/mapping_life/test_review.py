@@ -14,6 +14,7 @@ from core.mapper.proposal import Proposal
 from core.mapping import FieldMapping, Transform
 from core.schema import FieldSchema, TableSchema
 from resources.approvals import Choice, approve_fields
+from resources.mapper_run import LOCK, run_mapper
 from resources.proposals import list_proposals, reject_proposal, save_proposals
 from resources.registry import active_set
 from resources.registry_changes import publish_in
@@ -224,6 +225,23 @@ def test_rejecting_is_all_or_nothing(steward: Steward, place: tuple[str, str, st
 def test_nothing_pending(steward: Steward) -> None:
     assert "Nothing waits for review" in steward.run("review", steward.tenant).output
     assert isinstance(steward.refused("explain", steward.tenant, *KEY, "xyz"), UnknownName)
+
+
+def test_two_runs_do_not_ask_the_same(
+    steward: Steward, place: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = [FieldSchema(name, ("string",), True) for name in ("id", "name", "zzz", "zodiac_blob")]
+    with steward.mesh.db.tenant(steward.tenant) as conn:
+        record_schema(conn, steward.tenant, *KEY, TableSchema(tuple(sorted(fields))), "1763000001.25")
+    specs = [steward.mesh.specs["shop"]]
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(run_mapper, steward.mesh, steward.tenant, specs) for _ in range(2)]
+    assert sorted(one.result().asked for one in runs) == [0, 2]
+    monkeypatch.setenv("AOS_LOCK_WAIT_S", "0.1")
+    with steward.mesh.db.lock(steward.tenant, LOCK):
+        (warning,) = steward.json("propose", *place)["warnings"]
+    assert "left to the run that asks about them" in warning
+    assert "another process works on" in warning
 
 
 def test_proposing_now_and_from_a_file(steward: Steward, place: tuple[str, str, str], tmp_path: Path) -> None:
