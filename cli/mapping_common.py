@@ -170,9 +170,9 @@ def _take_first(mesh: Mesh, tenant: str, keys: Sequence[StreamKey]) -> list[DueR
     from resources.loads import list_unconsumed
     from resources.registry import active_sets
 
-    sets = active_sets(mesh.db, tenant)
-    loads = {(load.connector, load.stream) for load in list_unconsumed(mesh.db, tenant)}
-    waiting = sorted(loads & set(keys) & sets.keys())
+    landed = sorted(key for key in set(keys) if list_unconsumed(mesh.db, tenant, *key))
+    sets = active_sets(mesh.db, tenant, {connector for connector, _ in landed}) if landed else {}
+    waiting = [key for key in landed if key in sets]
     if not waiting:
         return []
     entities = {sets[key].entity for key in waiting}

@@ -1,4 +1,4 @@
-"""How values of raw fields are written, for choosing transforms: measured set-wise by DuckDB over a load.
+"""How values of raw fields are written, for choosing transforms: measured set-wise by DuckDB over a sample.
 
 Only shares leave the query, and for a field that is to fill a list of categories its few different words,
 which stay in memory (``core/mapper/look.py``).

@@ -157,35 +157,18 @@ class _Mapper:
             return
         looker = Looker(self.db, self.lake, self.tenant_id)
         held = active_sets(self.db, self.tenant_id, sorted({one.connector for one in left}))
-        answered = answer_streams(
-            self.db,
-            self.ontology,
-            self.model,
-            self.embedder,
-            self.tenant_id,
-            left,
-            schemas,
-            looker,
-            self.report.clock,
-        )
+        parts = (self.db, self.ontology, self.model, self.embedder, self.tenant_id)
+        settle = partial(settle_streams, self.db, self.settings, self.ontology, self.tenant_id)
         # Postgres stores one batch while the next one is answered
         with ThreadPoolExecutor(1, "settle") as writer:
             before: Future[Settled] | None = None
             try:
-                for batch in answered:
+                for batch in answer_streams(*parts, left, schemas, looker, self.report.clock):
                     proposed = self._propose_batch(batch, wanted, held, looker, ask_model)
                     self._keep_guesses(batch)
                     writing, before = before, None
                     self._take(writing)
-                    before = writer.submit(
-                        settle_streams,
-                        self.db,
-                        self.settings,
-                        self.ontology,
-                        self.tenant_id,
-                        proposed,
-                        batch.guesses.keys(),
-                    )
+                    before = writer.submit(settle, proposed, batch.guesses.keys())
                     self.settled.update(proposed)
             finally:
                 self._take(before)

@@ -161,7 +161,7 @@ def _answer(
 
 
 def _measure(looker: Looker, streams: Sequence[StreamCoverage]) -> dict[StreamKey, Mapping[str, Profile]]:
-    """Value profiles of the unmapped fields, from each stream's newest load."""
+    """Value profiles of the unmapped fields, from each stream's newest loads."""
     from resources.profiles import measure_profiles
 
     found: dict[StreamKey, Mapping[str, Profile]] = {}

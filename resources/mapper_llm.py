@@ -77,7 +77,7 @@ def open_recall(
         names = [read_question(one.question, entity, lexicon).text for one in asked]
         vectors = embedder.embed(names)
         with open_scope() as conn:
-            near = [find_decided(conn, tenant_id, entity.name, vector) for vector in vectors]
+            near = find_decided(conn, tenant_id, entity.name, vectors)
         return {
             one.question.field: [
                 Neighbour(found.words, found.target)

@@ -31,11 +31,8 @@ def find_open(
     ``readable``: connectors whose config says what they have; while another one is connected, it waits.
     """
     with db.tenant(tenant_id) as conn:
-        silent = set(
-            conn.execute(
-                select(connections.c.connector).where(connections.c.tenant_id == tenant_id)
-            ).scalars()
-        ) - set(readable)
+        connected = select(connections.c.connector).where(connections.c.tenant_id == tenant_id)
+        silent = set(conn.execute(connected).scalars()) - set(readable)
         asked = {(one.connector, one.stream) for one in streams if not one.entity}
         forget_guesses(conn, tenant_id, asked, silent)
         known = read_known(conn, tenant_id)

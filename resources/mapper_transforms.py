@@ -48,6 +48,7 @@ class Looker:
 
     def __init__(self, db: Database, lake: Lake | None, tenant_id: str) -> None:
         self._db, self._lake, self._tenant_id = db, lake, tenant_id
+        self._files: dict[StreamKey, list[str]] = {}
         self.unreadable: dict[StreamKey, str] = {}
         """Streams whose newest loads cannot be read, and what the engine's error is."""
 
@@ -71,8 +72,11 @@ class Looker:
         """Files of the stream's newest loads, newest first; none where nothing landed."""
         if self._lake is None:
             return []
-        loads = choose_loads(list_newest(self._db, self._tenant_id, *key, RECENT))
-        return self._lake.files(self._tenant_id, *key, *(one.load_id for one in loads)) if loads else []
+        if key not in self._files:  # profiles and looks ask alike
+            loads = choose_loads(list_newest(self._db, self._tenant_id, *key, RECENT))
+            names = [one.load_id for one in loads]
+            self._files[key] = self._lake.files(self._tenant_id, *key, *names) if names else []
+        return self._files[key]
 
     def look(self, key: StreamKey, wanted: Mapping[str, Wanted]) -> dict[str, Look]:
         """Looks by field path."""

@@ -1,4 +1,4 @@
-"""Value profiles of raw fields: shares of patterns, computed set-wise by DuckDB over a load's parquet.
+"""Value profiles of raw fields: shares of patterns, computed set-wise by DuckDB over a sample of its loads.
 
 No value leaves the query: only shares, lengths and counts do (``core/mapper/profile.py``).
 """

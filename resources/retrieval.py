@@ -187,17 +187,17 @@ def find_neighbours(
 
     ``conn`` is in the tenant's scope; ``vector``: the name's embedding.
     """
-    decided = find_decided(conn, tenant_id, entity, vector, most)
+    (decided,) = find_decided(conn, tenant_id, entity, [vector], most)
     return decided + find_nearest(conn, [GLOBAL_TENANT], entity, vector, most, ontology=True)
 
 
 def find_decided(
-    conn: Connection, tenant_id: str, entity: str, vector: Vectors, most: int = NEIGHBOURS
-) -> list[Neighbour]:
-    """The decided mappings nearest to a name, of the tenant and, while it has few, of everybody."""
+    conn: Connection, tenant_id: str, entity: str, asked: Iterable[Vectors], most: int = NEIGHBOURS
+) -> list[list[Neighbour]]:
+    """The decided mappings nearest to each name, of the tenant and, while it has few, of everybody."""
     owners = list_owners(conn, tenant_id)
     is_many = count_rows(conn, owners, entity) > EXACT_ROWS
-    return find_nearest(conn, owners, entity, vector, most, is_many=is_many)
+    return [find_nearest(conn, owners, entity, vector, most, is_many=is_many) for vector in asked]
 
 
 def find_nearest(

@@ -33,3 +33,9 @@ def tenant_key(*columns: str) -> list[PrimaryKeyConstraint | ForeignKeyConstrain
 def owned_by_tenant() -> ForeignKeyConstraint:
     """Rows that go when their tenant goes."""
     return ForeignKeyConstraint(["tenant_id"], ["tenants.tenant_id"], ondelete="CASCADE")
+
+
+def part_of(parent: str, column: str) -> ForeignKeyConstraint:
+    """Rows that go when the tenant's row of ``parent`` goes that ``column`` names."""
+    names = ["tenant_id", column]
+    return ForeignKeyConstraint(names, [f"{parent}.{name}" for name in names], ondelete="CASCADE")

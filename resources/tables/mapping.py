@@ -7,7 +7,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Float,
-    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -18,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
-from resources.tables.base import metadata, owned_by_tenant, tenant_key, time_column
+from resources.tables.base import metadata, owned_by_tenant, part_of, tenant_key, time_column
 
 mapping_sets = Table(
     "mapping_sets",
@@ -47,11 +46,7 @@ active_mapping_sets = Table(
     Column("activated_by", Text, nullable=False),
     time_column("activated_at"),
     *tenant_key("connector", "stream"),
-    ForeignKeyConstraint(
-        ["tenant_id", "set_id"],
-        ["mapping_sets.tenant_id", "mapping_sets.set_id"],
-        ondelete="CASCADE",
-    ),
+    part_of("mapping_sets", "set_id"),
 )
 
 field_mappings = Table(
@@ -66,11 +61,7 @@ field_mappings = Table(
     Column("confidence", Float, nullable=False),
     Column("origin", Text, nullable=False),
     *tenant_key("set_id", "target"),
-    ForeignKeyConstraint(
-        ["tenant_id", "set_id"],
-        ["mapping_sets.tenant_id", "mapping_sets.set_id"],
-        ondelete="CASCADE",
-    ),
+    part_of("mapping_sets", "set_id"),
 )
 
 mapping_canaries = Table(

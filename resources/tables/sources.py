@@ -5,7 +5,6 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Column,
-    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -15,7 +14,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
-from resources.tables.base import metadata, owned_by_tenant, tenant_key, time_column
+from resources.tables.base import metadata, owned_by_tenant, part_of, tenant_key, time_column
 
 tenants = Table(
     "tenants",
@@ -58,11 +57,7 @@ credentials = Table(
     Column("ciphertext", LargeBinary, nullable=False),
     time_column("created_at"),
     *tenant_key("connector", "version"),
-    ForeignKeyConstraint(
-        ["tenant_id", "connector"],
-        ["connections.tenant_id", "connections.connector"],
-        ondelete="CASCADE",
-    ),
+    part_of("connections", "connector"),
 )
 
 oauth_tokens = Table(
@@ -77,11 +72,7 @@ oauth_tokens = Table(
     time_column("expires_at", nullable=True),
     time_column("refreshed_at"),
     *tenant_key("connector"),
-    ForeignKeyConstraint(
-        ["tenant_id", "connector"],
-        ["connections.tenant_id", "connections.connector"],
-        ondelete="CASCADE",
-    ),
+    part_of("connections", "connector"),
 )
 
 loads = Table(
