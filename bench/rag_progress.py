@@ -186,7 +186,8 @@ def answer_hearing(
 ) -> list[Answer]:
     """The answers with what the tenant's decisions so far say, as a run of the mapper hears them."""
     from core.mapper.question import read_question
-    from resources.retrieval import Memory, embed_decisions
+    from resources.decision_words import embed_decisions
+    from resources.retrieval import Memory
 
     bench = answerer.bench
     if bench.embedder is not None:

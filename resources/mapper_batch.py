@@ -21,13 +21,14 @@ from core.schema import TableSchema
 from resources.clock import Clock
 from resources.coverage import StreamCoverage
 from resources.database import Database
+from resources.decision_words import embed_decisions
 from resources.embedding_cache import CachedEmbedder
 from resources.embeddings import Embedder
 from resources.entity_first import EntityFinder, EntityGuess, doubt_guesses, take_for
 from resources.knowledge import refresh_knowledge
 from resources.mapper_answers import Answerer
 from resources.mapper_transforms import Looker
-from resources.retrieval import Memory, embed_decisions
+from resources.retrieval import Memory
 
 StreamKey = tuple[str, str]
 FIELDS = 10_000

@@ -255,7 +255,7 @@ def remember_decision(
 
 def _forget_decision(conn: Connection, tenant_id: str, one: Proposal) -> None:
     """Take back that the field was decided to be what is refused now."""
-    from resources.retrieval import forget_words
+    from resources.decision_words import forget_words
 
     same = decisions.c.target == one.target
     conn.execute(delete(decisions).where(*_decided(tenant_id, one.key, one.field), same))
@@ -266,7 +266,7 @@ def remember_words(conn: Connection, ontology: Ontology, tenant_id: str, one: Pr
     """Let the decision be found by its name; its vector is computed with the next batch."""
     from core.mapper.lexicon import build_lexicon
     from core.mapper.question import Question, read_question
-    from resources.retrieval import store_words
+    from resources.decision_words import store_words
 
     question = Question(one.connector, one.stream, one.field, one.entity)
     reading = read_question(question, ontology.entity(one.entity), build_lexicon(ontology))

@@ -15,11 +15,12 @@ from core.ontology import Ontology
 from resources import retrieval
 from resources.bulk import insert_rows
 from resources.database import Database
+from resources.decision_words import embed_decisions, store_words
 from resources.embeddings import DIMENSION, Embedder, Vectors
 from resources.knowledge import describe_field, refresh_knowledge
 from resources.mapper_answers import Answerer
 from resources.registry import publish_baselines
-from resources.retrieval import find_nearest, find_neighbours, read_votes, store_words
+from resources.retrieval import find_nearest, find_neighbours, read_votes
 from resources.tables import mapping_embeddings
 from tests.mapper.conftest import ask
 from tests.mapper.test_tenant import load_spec
@@ -162,7 +163,7 @@ def test_votes_are_the_same_from_memory_and_from_the_database(
         with database.tenant(tenant) as conn:
             store_words(conn, tenant, _decide(at, ontology), words)
     with database.tenant(tenant) as conn:
-        retrieval.embed_decisions(conn, tenant, embedder)
+        embed_decisions(conn, tenant, embedder)
     asked = [_asked(name, ontology) for name in ("zodiac", "favorite_color", "cellphone_number", "blob")]
     wanted = [(question.entity, reading.text) for question, reading in asked]
     with database.tenant(tenant) as conn:

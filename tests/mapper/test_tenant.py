@@ -22,6 +22,7 @@ from core.schema import FieldSchema, TableSchema
 from resources.approvals import Choice, approve_fields
 from resources.connections import add_connection, remove_connection
 from resources.database import Database
+from resources.decision_words import embed_decisions
 from resources.embeddings import Embedder
 from resources.mapper import MapperReport, map_tenant
 from resources.mapper_answers import Answerer
@@ -31,7 +32,7 @@ from resources.proposals import (
     reject_proposal,
 )
 from resources.registry import active_set, publish_baselines
-from resources.retrieval import embed_decisions, read_votes
+from resources.retrieval import read_votes
 from resources.schema_versions import record_schema
 from resources.secrets import SecretStore
 from resources.settings import Settings
